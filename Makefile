@@ -1,0 +1,32 @@
+# make run    a tour of the library, from nothing to a report      make test      lint, identities, contract of the bases
+# make lint   style alone                                            make test-all  the contract of every method, slow tests
+python := .venv/bin/python
+export PYTHONPATH := lib:$(PYTHONPATH)
+
+.PHONY: run test test-all lint clean
+run: .venv/run
+	$(python) -m experiments tour
+
+test: .venv/test lint
+	$(python) -m pytest -m "not slow"
+
+test-all: .venv/test
+	$(python) -m pytest
+
+lint: .venv/test
+	$(python) -m ruff check .
+	$(python) -m ruff format --check .
+
+# The venv module may be absent (Debian) and the system's pip may not touch the system: pip works on the venv from outside.
+.venv/bin/python:
+	python3 -m venv --without-pip .venv
+
+.venv/run .venv/test: pyproject.toml constraints.txt | .venv/bin/python
+	@sh -c 'python3 -m pip --python .venv/bin/python install --quiet uv && echo using uv || echo "no uv: using pip"'
+	if $(python) -m uv --version >/dev/null 2>&1; \
+	then $(python) -m uv pip install --quiet --python $(python) --constraint constraints.txt --editable .$(if $(findstring test,$@),[dev]); \
+	else python3 -m pip --python $(python) install --quiet --constraint constraints.txt --editable .$(if $(findstring test,$@),[dev]); fi
+	touch $@
+
+clean:
+	rm -rf .venv .pytest_cache .ruff_cache

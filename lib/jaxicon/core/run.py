@@ -1,0 +1,128 @@
+"""The one runner: jitted chunks of steps, with the host in between.
+
+The randomness of step t is a function of (key, t) alone, so (key, t, state) determine everything that follows: a resumed
+run equals an uninterrupted one bit for bit, whatever the length of the chunks. The length is an argument of the compiled
+chunk, not a constant in it: one compilation serves every chunk, also the last, shorter one, and the loop is the same
+program for each.
+"""
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxicon.core.method import Key, Method, Metrics, State
+from jaxicon.core.stream import Stream, keys_at, nothing
+
+Hook = Callable[[int, State, Metrics], None]
+
+
+def parts(key: Key) -> tuple[Key, Key, Key]:
+    """The three streams of randomness of a run: initial state, data, steps."""
+    return tuple(jax.random.fold_in(key, i) for i in range(3))
+
+
+@partial(jax.jit, static_argnames=("method", "plan", "draw"))
+def begin(words, arrays, *, method: Method, plan: Callable, draw: Callable) -> State:
+    """The state before step 0 of every run in `words`, one run after the other.
+
+    Not vmapped: initialisers call LAPACK, and two batched LAPACK calls in one program can stop for ever on two cores.
+    """
+
+    def one(words):
+        init_key, data_key, _ = parts(jax.random.wrap_key_data(words))
+        row = jax.tree.map(lambda x: x[0], plan(data_key, jnp.arange(1), arrays))
+        return method.init(init_key, draw(row, arrays))
+
+    return jax.lax.map(one, words) if words.ndim > 1 else one(words)
+
+
+@partial(jax.jit, static_argnames=("method", "plan", "draw", "chunk"), donate_argnames="state")
+def advance(words, t0, length, state, arrays, *, method: Method, plan: Callable, draw: Callable, chunk: int):
+    """Steps t0 .. t0 + length of every run; metrics are [chunk] per run, valid up to length."""
+
+    def one(words, state):
+        _, data_key, step_key = parts(jax.random.wrap_key_data(words))
+        ts = t0 + jnp.arange(chunk)
+        rows = plan(data_key, ts, arrays), keys_at(step_key, ts)
+
+        def step(i, carry):
+            state, history = carry
+            row, step_words = jax.tree.map(lambda x: x[i], rows)
+            state, metrics = method.step(jax.random.wrap_key_data(step_words), state, draw(row, arrays))
+            return state, jax.tree.map(lambda column, value: column.at[i].set(value), history, metrics)
+
+        first = jax.tree.map(lambda x: x[0], rows)
+        kinds = jax.eval_shape(lambda s: method.step(jax.random.wrap_key_data(first[1]), s, draw(first[0], arrays))[1], state)
+        history = jax.tree.map(lambda kind: jnp.zeros((chunk, *kind.shape), kind.dtype), kinds)
+        return jax.lax.fori_loop(0, length, step, (state, history))
+
+    return jax.vmap(one)(words, state) if words.ndim > 1 else one(words, state)
+
+
+def fresh(key: Key, method: Method, stream: Stream = nothing) -> State:
+    """The state before the first step."""
+    return begin(jax.random.key_data(key), stream.load(0, 1), method=method, plan=stream.plan, draw=stream.draw)
+
+
+def train(
+    key: Key,
+    method: Method,
+    stream: Stream = nothing,
+    steps: int = 1000,
+    *,
+    state: State | None = None,
+    start: int = 0,
+    chunk: int = 100,
+    hooks: Iterable[Hook] = (),
+) -> tuple[State, Metrics]:
+    """Steps start .. start + steps of a run; returns the last state and the metrics of every step.
+
+    One key is one run; an array of n keys is n independent runs, vmapped, and states and metrics get a leading axis n.
+    Hooks are called as hook(t, state, metrics) after every chunk, with the metrics of that chunk. The state's buffers are
+    used again by the next chunk: a hook copies what it keeps. A state given by the caller is copied first.
+    """
+    words = jax.random.key_data(key)
+    state = fresh(key, method, stream) if state is None else jax.tree.map(jnp.copy, state)
+    run = partial(advance, method=method, plan=stream.plan, draw=stream.draw, chunk=chunk)
+    spans = [(t, min(chunk, start + steps - t)) for t in range(start, start + steps, chunk)]
+    history = []
+    with ThreadPoolExecutor(1, "jaxicon-stream") as loader:
+        coming = loader.submit(stream.load, *spans[0]) if spans else None
+        for (t, length), following in zip(spans, [*spans[1:], None], strict=True):
+            state, metrics = run(words, t, length, state, coming.result())
+            coming = following and loader.submit(stream.load, *following)
+            metrics = jax.tree.map(lambda x: np.asarray(x)[..., :length] if key.ndim == 0 else np.asarray(x)[:, :length], metrics)
+            history.append(metrics)
+            for hook in hooks:
+                hook(t + length, state, metrics)
+    return state, jax.tree.map(lambda *columns: np.concatenate(columns, axis=key.ndim), *history) if history else {}
+
+
+@partial(jax.jit, static_argnames=("method", "plan", "draw"))
+def measure(words, t, state, arrays, *, method: Method, plan: Callable, draw: Callable):
+    """Metrics of batch t in every run, and the size of the batch."""
+
+    def one(words, state):
+        _, data_key, step_key = parts(jax.random.wrap_key_data(words))
+        row = jax.tree.map(lambda x: x[0], plan(data_key, t[None], arrays))
+        batch = draw(row, arrays)
+        count = jax.tree.leaves(batch)[0].shape[0] if jax.tree.leaves(batch) else 1
+        return method.evaluate(jax.random.fold_in(step_key, t), state, batch), count
+
+    return jax.vmap(one, out_axes=(0, None))(words, state) if words.ndim > 1 else one(words, state)
+
+
+def evaluate(key: Key, method: Method, state: State, stream: Stream, batches: int) -> dict[str, Any]:
+    """Means of method.evaluate over the batches 0 .. batches of a held-out stream, weighted by their sizes.
+
+    One key and one state give scalars; n keys and n states give arrays of length n.
+    """
+    run = partial(measure, jax.random.key_data(key), method=method, plan=stream.plan, draw=stream.draw)
+    measured = [run(jnp.int32(t), state, stream.load(t, 1)) for t in range(batches)]
+    weights = np.array([count for _, count in measured], np.float64)
+    return jax.tree.map(lambda *means: np.tensordot(weights / weights.sum(), np.array(means, np.float64), 1), *(m for m, _ in measured))
