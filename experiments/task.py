@@ -1,7 +1,7 @@
 """What an experiment builds and what its figures get.
 
-An experiment is a module with a frozen dataclass `Experiment`, a function `build(experiment) -> Task` and, where people would
-rather look than read, `figures(result) -> {caption: figure}`. Nothing else is registered anywhere: the path is the name.
+An experiment is a module with a frozen dataclass `Experiment`, a function `build(experiment) -> Task` and, where people
+would rather look than read, `figures(result) -> {caption: figure}`. The path is the name; there is no registry.
 """
 
 from collections.abc import Callable

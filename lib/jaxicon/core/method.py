@@ -1,6 +1,6 @@
 """The one abstraction: a method is three pure functions of (key, state, batch).
 
-`from_loss` and `from_stateful_loss` make most methods; a method that is not the descent of one loss writes its own step.
+`from_loss` and `from_stateful_loss` make most methods; what is not the descent of one loss writes its own step.
 """
 
 from collections.abc import Callable, Sequence
@@ -112,9 +112,9 @@ def from_loss(init: Callable, loss: Callable, optimizer: optax.GradientTransform
 def varied(factory: Callable[[Any], Method], configs: Sequence[Any]) -> Learner:
     """n configurations as one method: the numbers in which they differ are vmapped through the factory.
 
-    Every configuration sees the same keys and the same batches, so that differences are due to the numbers alone. State
-    and metrics get a leading axis of length n. Raises ConfigError when a field differs that is not a real number: such a
-    field shapes the program, and one program cannot have two shapes.
+    Every configuration sees the same keys and the same batches, so that differences are due to the numbers alone.
+    State and metrics get a leading axis of length n. Raises ConfigError when a field differs that is not a real number:
+    such a field shapes the program, and one program cannot have two shapes.
     """
     base = configs[0]
     differing = [f for f in fields(base) if any(getattr(c, f.name) != getattr(base, f.name) for c in configs)]

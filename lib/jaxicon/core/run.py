@@ -1,24 +1,23 @@
 """The one runner: jitted chunks of steps, with the host in between.
 
-The randomness of step t is a function of (key, t) alone, so (key, t, state) determine everything that follows: a resumed
-run equals an uninterrupted one bit for bit, whatever the length of the chunks. The length is an argument of the compiled
-chunk, not a constant in it: one compilation serves every chunk, also the last, shorter one, and the loop is the same
-program for each.
+The randomness of step t is a function of (key, t) alone, so (key, t, state) determine everything that follows: a
+resumed run equals an uninterrupted one bit for bit, whatever the length of the chunks. The length is an argument of the
+compiled chunk, not a constant in it: one program serves every chunk of a run, also the last, shorter one.
 """
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxicon.core.method import Key, Method, Metrics, State
+from jaxicon.core.method import Key, Method, State
 from jaxicon.core.stream import Stream, keys_at, nothing
 
-Hook = Callable[[int, State, Metrics], None]
+History = dict[str, np.ndarray]  # metrics of several steps, by name
+Hook = Callable[[int, State, History], None]
 
 
 def parts(key: Key) -> tuple[Key, Key, Key]:
@@ -50,16 +49,18 @@ def advance(words, t0, length, state, arrays, *, method: Method, plan: Callable,
         ts = t0 + jnp.arange(chunk)
         rows = plan(data_key, ts, arrays), keys_at(step_key, ts)
 
-        def step(i, carry):
-            state, history = carry
+        @jax.jit  # traced once, for its shapes and for the loop
+        def step(i, state, rows, arrays):
             row, step_words = jax.tree.map(lambda x: x[i], rows)
-            state, metrics = method.step(jax.random.wrap_key_data(step_words), state, draw(row, arrays))
-            return state, jax.tree.map(lambda column, value: column.at[i].set(value), history, metrics)
+            return method.step(jax.random.wrap_key_data(step_words), state, draw(row, arrays))
 
-        first = jax.tree.map(lambda x: x[0], rows)
-        kinds = jax.eval_shape(lambda s: method.step(jax.random.wrap_key_data(first[1]), s, draw(first[0], arrays))[1], state)
+        def body(i, carry):
+            state, metrics = step(i, carry[0], rows, arrays)
+            return state, jax.tree.map(lambda column, value: column.at[i].set(value), carry[1], metrics)
+
+        kinds = jax.eval_shape(step, jnp.int32(0), state, rows, arrays)[1]
         history = jax.tree.map(lambda kind: jnp.zeros((chunk, *kind.shape), kind.dtype), kinds)
-        return jax.lax.fori_loop(0, length, step, (state, history))
+        return jax.lax.fori_loop(0, length, body, (state, history))
 
     return jax.vmap(one)(words, state) if words.ndim > 1 else one(words, state)
 
@@ -67,6 +68,14 @@ def advance(words, t0, length, state, arrays, *, method: Method, plan: Callable,
 def fresh(key: Key, method: Method, stream: Stream = nothing) -> State:
     """The state before the first step."""
     return begin(jax.random.key_data(key), stream.load(0, 1), method=method, plan=stream.plan, draw=stream.draw)
+
+
+def expected(key: Key, method: Method, stream: Stream = nothing) -> State:
+    """Structure, shapes and dtypes of the state, without computing it."""
+    arrays = stream.load(0, 1)
+    return jax.eval_shape(
+        partial(begin, method=method, plan=stream.plan, draw=stream.draw), jax.random.key_data(key), arrays
+    )
 
 
 def train(
@@ -79,12 +88,12 @@ def train(
     start: int = 0,
     chunk: int = 100,
     hooks: Iterable[Hook] = (),
-) -> tuple[State, Metrics]:
+) -> tuple[State, History]:
     """Steps start .. start + steps of a run; returns the last state and the metrics of every step.
 
     One key is one run; an array of n keys is n independent runs, vmapped, and states and metrics get a leading axis n.
-    Hooks are called as hook(t, state, metrics) after every chunk, with the metrics of that chunk. The state's buffers are
-    used again by the next chunk: a hook copies what it keeps. A state given by the caller is copied first.
+    Hooks are called as hook(t, state, metrics) after every chunk, with the metrics of that chunk. The state's buffers
+    are used again by the next chunk: a hook copies what it keeps. A state given by the caller is copied first.
     """
     words = jax.random.key_data(key)
     state = fresh(key, method, stream) if state is None else jax.tree.map(jnp.copy, state)
@@ -96,7 +105,7 @@ def train(
         for (t, length), following in zip(spans, [*spans[1:], None], strict=True):
             state, metrics = run(words, t, length, state, coming.result())
             coming = following and loader.submit(stream.load, *following)
-            metrics = jax.tree.map(lambda x: np.asarray(x)[..., :length] if key.ndim == 0 else np.asarray(x)[:, :length], metrics)
+            metrics = jax.tree.map(lambda x: np.asarray(x).take(range(length), axis=key.ndim), metrics)
             history.append(metrics)
             for hook in hooks:
                 hook(t + length, state, metrics)
@@ -117,12 +126,12 @@ def measure(words, t, state, arrays, *, method: Method, plan: Callable, draw: Ca
     return jax.vmap(one, out_axes=(0, None))(words, state) if words.ndim > 1 else one(words, state)
 
 
-def evaluate(key: Key, method: Method, state: State, stream: Stream, batches: int) -> dict[str, Any]:
+def evaluate(key: Key, method: Method, state: State, stream: Stream, batches: int) -> History:
     """Means of method.evaluate over the batches 0 .. batches of a held-out stream, weighted by their sizes.
 
     One key and one state give scalars; n keys and n states give arrays of length n.
     """
     run = partial(measure, jax.random.key_data(key), method=method, plan=stream.plan, draw=stream.draw)
-    measured = [run(jnp.int32(t), state, stream.load(t, 1)) for t in range(batches)]
-    weights = np.array([count for _, count in measured], np.float64)
-    return jax.tree.map(lambda *means: np.tensordot(weights / weights.sum(), np.array(means, np.float64), 1), *(m for m, _ in measured))
+    metrics, counts = zip(*(run(jnp.int32(t), state, stream.load(t, 1)) for t in range(batches)), strict=True)
+    weights = np.array(counts, np.float64) / sum(map(int, counts))
+    return jax.tree.map(lambda *means: np.tensordot(weights, np.array(means, np.float64), 1), *metrics)

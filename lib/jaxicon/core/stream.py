@@ -6,6 +6,7 @@ A stream has three parts, for the three places where the work is cheapest: `load
 
 import math
 from collections.abc import Callable
+from functools import cache
 from typing import Any, NamedTuple
 
 import jax
@@ -16,7 +17,7 @@ from jaxicon.core.errors import DataError
 
 
 class Stream(NamedTuple):
-    """load: host, (t0, n) -> arrays of the steps t0 .. t0 + n, an argument of the compiled chunk and never a constant in it
+    """load: host, (t0, n) -> arrays of the steps t0 .. t0 + n; an argument of the compiled chunk, no constant in it
     plan: device, (key, ts, arrays) -> pytree with leading axis len(ts); row i is a function of (key, ts[i]) alone
     draw: device, (row, arrays) -> batch
     """
@@ -39,25 +40,38 @@ def length(arrays: Any) -> int:
     return sizes.pop()
 
 
+def placed(arrays: Any) -> Callable[[int, int], Any]:
+    """A `load` that brings the arrays to the device once, when they are first asked for."""
+
+    @cache
+    def on_device():
+        with jax.ensure_compile_time_eval():  # a caller may be tracing
+            return jax.device_put(arrays)
+
+    return lambda t0, n: on_device()
+
+
 def resident(arrays: Any, batch_size: int) -> Stream:
     """Arrays that fit the device; minibatches are drawn there, with replacement."""
-    size, arrays = length(arrays), jax.device_put(arrays)
+    size, load = length(arrays), placed(arrays)
 
     def plan(key, ts, arrays):
         return jax.vmap(lambda t: jax.random.randint(jax.random.fold_in(key, t), (batch_size,), 0, size))(ts)
 
-    return Stream(lambda t0, n: arrays, plan, lambda index, arrays: jax.tree.map(lambda x: x[index], arrays))
+    return Stream(load, plan, lambda index, arrays: jax.tree.map(lambda x: x[index], arrays))
 
 
 def epochs(arrays: Any, batch_size: int) -> Stream:
     """Arrays that fit the device; every example once per epoch, in an order that is a function of (key, epoch).
 
-    The data are one endless sequence, epoch after epoch, cut into batches: no remainder is dropped, and a batch may hold
-    the end of one epoch and the start of the next.
+    The data are one endless sequence, epoch after epoch, cut into batches: no remainder is dropped, and a batch may
+    hold the end of one epoch and the start of the next.
     """
-    size, arrays = length(arrays), jax.device_put(arrays)
+    size, load = length(arrays), placed(arrays)
     common = math.gcd(size, batch_size)
-    period = size // common  # batches after which an epoch begins with a batch again; counted apart, or t * batch_size overflows
+    period = (
+        size // common
+    )  # batches after which an epoch begins with a batch again; counted apart, or t * batch_size overflows
 
     def plan(key, ts, arrays):
         place = (ts % period)[:, None] * batch_size + jnp.arange(batch_size)[None]
@@ -67,7 +81,7 @@ def epochs(arrays: Any, batch_size: int) -> Stream:
         order = jax.vmap(lambda e: jax.random.permutation(jax.random.fold_in(key, e), size))(touched)
         return order[epoch - first, place % size]
 
-    return Stream(lambda t0, n: arrays, plan, lambda index, arrays: jax.tree.map(lambda x: x[index], arrays))
+    return Stream(load, plan, lambda index, arrays: jax.tree.map(lambda x: x[index], arrays))
 
 
 def windows(sequence: Any, batch_size: int, width: int) -> Stream:
@@ -83,17 +97,14 @@ def windows(sequence: Any, batch_size: int, width: int) -> Stream:
         raise DataError(f"windows: {size} steps are too few for {batch_size} tracks of width {width} and one target")
     span = count * width
 
-    def tracks(x):
-        return jnp.stack([x[i * span : i * span + span + 1] for i in range(batch_size)])
-
-    arrays = jax.tree.map(tracks, sequence)
+    track = lambda x: np.stack([x[i * span : i * span + span + 1] for i in range(batch_size)])
 
     def draw(t, arrays):
         start = t % count * width
         cut = lambda offset: jax.tree.map(lambda x: jax.lax.dynamic_slice_in_dim(x, start + offset, width, 1), arrays)
         return cut(0), cut(1)
 
-    return Stream(lambda t0, n: arrays, lambda key, ts, arrays: ts, draw)
+    return Stream(placed(jax.tree.map(track, sequence)), lambda key, ts, arrays: ts, draw)
 
 
 def hosted(batch_at: Callable[[int], Any]) -> Stream:
