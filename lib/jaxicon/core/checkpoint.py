@@ -15,7 +15,7 @@ from typing import Any
 
 import jax
 import numpy as np
-from safetensors import SafetensorError
+from safetensors import SafetensorError, deserialize
 from safetensors import numpy as safetensors
 
 from jaxicon.core.errors import CheckpointError, StorageError
@@ -145,22 +145,25 @@ class Checkpoints:
                 raise CheckpointError(f"{file}: leaf {name!r} is {of_file}; this method expects {kind(leaf)}")
             if name not in leaves:
                 raise self.damaged(file, f"leaf {name!r} is missing")
-            if sha256(leaves[name].tobytes()).hexdigest() != known[name]["sha256"]:
+            if sha256(leaves[name]["data"]).hexdigest() != known[name]["sha256"]:
                 raise self.damaged(file, f"leaf {name!r} has changed (its SHA-256 differs)")
-            return jax.random.wrap_key_data(leaves[name]) if is_key(leaf) else jax.numpy.asarray(leaves[name])
+            dtype = np.uint32 if is_key(leaf) else leaf.dtype
+            array = np.frombuffer(leaves[name]["data"], dtype).reshape(leaves[name]["shape"])
+            return jax.random.wrap_key_data(array) if is_key(leaf) else jax.numpy.asarray(array)
 
         restored = [restore(name, leaf) for name, leaf in expected.items()]
         return manifest["t"], jax.tree.unflatten(jax.tree.structure(like), restored), manifest
 
-    def read(self, file: Path) -> dict[str, np.ndarray]:
+    def read(self, file: Path) -> dict[str, dict[str, Any]]:
+        """Every leaf of the file: its bytes under "data", its shape under "shape"."""
         try:
             content = file.read_bytes()
         except OSError as error:
             raise self.damaged(file, error.strerror) from error
         try:
-            return safetensors.load(content)
-        except (SafetensorError, ValueError, KeyError) as error:
-            raise self.damaged(file, truncation(content) or f"unreadable ({type(error).__name__})") from error
+            return dict(deserialize(content))
+        except SafetensorError as error:
+            raise self.damaged(file, truncation(content) or "its header is unreadable") from error
 
 
 def truncation(content: bytes) -> str:
@@ -168,8 +171,8 @@ def truncation(content: bytes) -> str:
     size = 8 + int.from_bytes(content[:8], "little")
     try:
         header = json.loads(content[8:size])
-    except ValueError:
+        lost = {spec["data_offsets"][1] + size: name for name, spec in header.items() if name != "__metadata__"}
+    except (ValueError, KeyError, TypeError):
         return ""
-    lost = {spec["data_offsets"][1] + size: name for name, spec in header.items() if name != "__metadata__"}
     short = [end for end in lost if end > len(content)]
     return f"leaf {lost[min(short)]!r} is truncated ({len(content)} of {max(lost)} bytes)" if short else ""

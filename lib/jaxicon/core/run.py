@@ -8,6 +8,7 @@ compiled chunk, not a constant in it: one program serves every chunk of a run, a
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import pairwise
 
 import jax
 import jax.numpy as jnp
@@ -102,9 +103,10 @@ def train(
     history = []
     with ThreadPoolExecutor(1, "jaxicon-stream") as loader:
         coming = loader.submit(stream.load, *spans[0]) if spans else None
-        for (t, length), following in zip(spans, [*spans[1:], None], strict=True):
-            state, metrics = run(words, t, length, state, coming.result())
+        for (t, length), following in pairwise([*spans, None]):
+            arrays = coming.result()
             coming = following and loader.submit(stream.load, *following)
+            state, metrics = run(words, t, length, state, arrays)
             metrics = jax.tree.map(lambda x: np.asarray(x).take(range(length), axis=key.ndim), metrics)
             history.append(metrics)
             for hook in hooks:
