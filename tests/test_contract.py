@@ -31,7 +31,7 @@ def example(family: str, name: str):
 
 def cases():
     for entry in catalog.methods():
-        if "def example(" in (TESTS / entry.family / f"test_{entry.name}.py").read_text():
+        if (TESTS / entry.family / f"test_{entry.name}.py").exists():  # tests/test_catalog.py asks for it
             yield pytest.param(entry, id=entry.name, marks=[pytest.mark.slow] if entry.base else [])
 
 
@@ -75,7 +75,9 @@ def test_step_keeps_the_type_of_its_state_and_metrics_are_scalars(case, key):
 def test_resumed_equals_uninterrupted_bit_for_bit(case, key):
     method, stream = case
     whole, history = train(jax.random.clone(key), method, stream, 7, chunk=CHUNK)
-    assert all(np.isfinite(m).all() for m in history.values()), {k: v for k, v in history.items() if not np.isfinite(v).all()}
+    assert all(np.isfinite(m).all() for m in history.values()), {
+        k: v for k, v in history.items() if not np.isfinite(v).all()
+    }
     compiled = advance_count()
     for cut in (1, 3, 6):
         half, before = train(jax.random.clone(key), method, stream, cut, chunk=CHUNK)
@@ -107,7 +109,9 @@ def test_state_survives_a_checkpoint(case, key, tmp_path):
     state = fresh(jax.random.clone(key), method, stream)
     checkpoints = Checkpoints(tmp_path)
     checkpoints.save(0, state, {})
-    _, restored, _ = checkpoints.load(jax.eval_shape(method.init, key, jax.eval_shape(lambda key: first_batch(key, stream), key)))
+    _, restored, _ = checkpoints.load(
+        jax.eval_shape(method.init, key, jax.eval_shape(lambda key: first_batch(key, stream), key))
+    )
     assert kinds(restored) == kinds(state)
     assert same(restored, state)
 
