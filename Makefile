@@ -1,7 +1,6 @@
 # make run    a tour of the library, from nothing to a report      make test      lint, identities, contract of the bases
 # make lint   style alone                                            make test-all  the contract of every method, slow tests
 python := .venv/bin/python
-export PYTHONPATH := lib:$(PYTHONPATH)
 
 .PHONY: run test test-all lint clean
 run: .venv/run

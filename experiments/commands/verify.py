@@ -1,6 +1,5 @@
 """python -m experiments verify NAME|FAMILY/|all ...: measure what the headers expect, with seeds of their own."""
 
-import json
 from typing import Annotated
 
 import jax
@@ -12,11 +11,10 @@ from experiments.commands.show import VERDICT, mean
 from experiments.names import select
 from experiments.plan import Options, Plan, environment, module
 from experiments.progress import console
+from experiments.readme import RESULTS, results
 from experiments.run_directory import write_json
 from jaxicon.core import catalog
 from jaxicon.core.errors import NumericError
-
-RESULTS = catalog.ROOT / "experiments" / "results.json"
 
 
 def measure(name: str, seed: int) -> dict:
@@ -48,8 +46,7 @@ def main(names: Annotated[tuple[str, ...], tyro.conf.Positional], seed: int = 1,
             table.add_row(name, text, VERDICT[met], mean(values), f"{result['wall_s']:.0f}")
             missed += [] if met else [f"{name}: {text}"]
         if record:
-            known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-            write_json(RESULTS, dict(sorted((known | {name: result}).items())))
+            write_json(RESULTS, dict(sorted((results() | {name: result}).items())))
         jax.clear_caches()
     console.print(table)
     if missed:

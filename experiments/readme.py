@@ -1,0 +1,57 @@
+"""The generated parts of the README: python -m experiments.readme writes them; a test sees that they are current.
+
+Results come from experiments/results.json, which `python -m experiments verify --record` writes.
+"""
+
+import json
+import re
+
+from experiments.commands.statistics import interval
+from jaxicon.core import catalog
+
+README = catalog.ROOT / "README.md"
+RESULTS = catalog.ROOT / "experiments" / "results.json"
+
+
+def results() -> dict[str, dict]:
+    return json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+
+
+def row(name: str, result: dict) -> str:
+    """One experiment: what was measured, over how many seeds, at what cost."""
+    entry = catalog.experiments()[name]
+    method, _, data = entry.name.rpartition("_")
+    measured = []
+    for metric, values in result["metrics"].items():
+        mean, half = interval(values)
+        measured.append(f"{metric} {mean:.4g}" + (f" ± {half:.2g}" if len(values) > 1 else ""))
+    cells = (
+        method or entry.name,
+        data,
+        "<br>".join(measured),
+        "<br>".join(f"{text} {'✓' if met else '✗'}" for text, met in result["expect"].items()),
+        str(result["seeds"]),
+        f"{result['wall_s']:.0f}",
+        f"{result['compile_s']:.0f}",
+        f"`{name}`",
+    )
+    return "| " + " | ".join(cells) + " |"
+
+
+def results_table() -> str:
+    head = "| method | data | measured, mean ± 95 % | expected | seeds | wall s | compile s | `python -m experiments` |"
+    machines = sorted({f"{r['hardware']}, jax {r['jax']}" for r in results().values()})
+    rows = [row(name, result) for name, result in results().items()]
+    return "\n".join([head, "|---|---|---|---|---|---|---|---|", *rows, "", "Measured on " + "; ".join(machines) + "."])
+
+
+def current(text: str) -> str:
+    """The README's text with its generated parts made anew."""
+    for name, content in {"methods": catalog.methods_table(), "results": results_table()}.items():
+        part = re.compile(rf"(<!-- {name} -->\n).*?(\n<!-- /{name} -->)", re.DOTALL)
+        text = part.sub(lambda found, content=content: found[1] + content + found[2], text)
+    return text
+
+
+if __name__ == "__main__":
+    README.write_text(current(README.read_text()))
