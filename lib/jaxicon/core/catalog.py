@@ -52,7 +52,7 @@ def header(path: Path) -> tuple[str, dict[str, str]]:
 
     A field is a capitalised name at column 0, two or more spaces, text; indented lines continue it.
     """
-    docstring = ast.get_docstring(ast.parse(preamble(path.read_text())), clean=False) or ""
+    docstring = ast.get_docstring(ast.parse(preamble(path.read_text(encoding="utf-8"))), clean=False) or ""
     title, _, rest = docstring.partition("\n")
     fields, name = {}, None
     for line in rest.splitlines():
@@ -74,7 +74,7 @@ def preamble(text: str) -> str:
 
 def entry(path: Path) -> Entry:
     family = path.parent.name
-    base = re.search(rf"^\s*from jaxicon\.{family}(?:\.| import )(\w+)", path.read_text(), re.MULTILINE)
+    base = re.search(rf"^\s*from jaxicon\.{family}(?:\.| import )(\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
     return Entry(path.stem, family, *header(path), path, base and base[1])
 
 
@@ -95,7 +95,7 @@ def experiments() -> dict[str, Entry]:
 @cache
 def kinds() -> frozenset[str]:
     """The names of the tuples of core/method.py that are methods: init, step, evaluate and whatever follows."""
-    tree = ast.parse((PACKAGE / "core/method.py").read_text())
+    tree = ast.parse((PACKAGE / "core/method.py").read_text(encoding="utf-8"))
     shapes = {c.name: [f.target.id for f in c.body if isinstance(f, ast.AnnAssign)] for c in classes(tree)}
     return frozenset(name for name, fields in shapes.items() if fields[:3] == ["init", "step", "evaluate"])
 
@@ -106,7 +106,7 @@ def classes(tree: ast.Module) -> Iterator[ast.ClassDef]:
 
 def factory(entry: Entry) -> ast.FunctionDef | None:
     """The function that is named like its file."""
-    functions = (n for n in ast.parse(entry.path.read_text()).body if isinstance(n, ast.FunctionDef))
+    functions = (n for n in ast.parse(entry.path.read_text(encoding="utf-8")).body if isinstance(n, ast.FunctionDef))
     return next((f for f in functions if f.name == entry.name), None)
 
 
@@ -135,12 +135,12 @@ def load(name: str) -> Callable:
 @cache
 def ledger() -> dict[str, tuple[str, str, str]]:
     """Every system of the notes: id -> (chapter, system, where the notes have it)."""
-    rows = (line.split("\t") for line in (PACKAGE / "systems.tsv").read_text().splitlines()[1:])
+    rows = (line.split("\t") for line in (PACKAGE / "systems.tsv").read_text(encoding="utf-8").splitlines()[1:])
     return {id: (chapter, system, notes) for id, chapter, system, notes in rows}
 
 
 def claimants() -> Iterator[tuple[str, Path]]:
-    """(id, file) for every id in the `Systems` field of any header of the library, the experiments and the notebooks."""
+    """(id, file) for every id in the `Systems` field of any header of library, experiments and notebooks."""
     for folder in (PACKAGE, ROOT / "experiments", ROOT / "colab"):
         for path in sorted(folder.rglob("*.py")):
             for id in header(path)[1].get("Systems", "").split():
@@ -161,7 +161,7 @@ def marks() -> dict[Path, set[str]]:
     """The ids that each test module marks."""
     found = {}
     for path in sorted((ROOT / "tests").rglob("*.py")):
-        calls = (n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Call))
+        calls = (n for n in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(n, ast.Call))
         marked = (call for call in calls if ast.unparse(call.func) == "pytest.mark.system")
         if ids := {a.value for call in marked for a in call.args if isinstance(a, ast.Constant)}:
             found[path] = ids
@@ -176,13 +176,16 @@ def coverage() -> dict[str, tuple[int, int]]:
     return {chapter: (proven.count(chapter), chapters.count(chapter)) for chapter in dict.fromkeys(chapters)}
 
 
-def experiments_of(name: str) -> list[Entry]:
-    """The experiments of a method: in its family's folder, called after it and their data.
+@cache
+def owners() -> dict[str, str]:
+    """Experiment -> the method that it is called after, in the same family; the longer name where two fit."""
+    fits = lambda e: [n for n, m in entries().items() if m.family == e.family and f"{e.name}_".startswith(f"{n}_")]
+    return {key: max(names, key=len) for key, e in experiments().items() if (names := fits(e))}
 
-    Of two methods that fit (`gan_ring`: gan or gan_ring), the longer name has it.
-    """
-    owners = lambda e: [n for n, m in entries().items() if m.family == e.family and f"{e.name}_".startswith(f"{n}_")]
-    return [e for e in experiments().values() if name == max(owners(e), key=len, default=None)]
+
+def experiments_of(name: str) -> list[Entry]:
+    """The experiments of a method: in its family's folder, called after it and their data."""
+    return [experiments()[key] for key, owner in owners().items() if owner == name]
 
 
 def methods_table() -> str:

@@ -20,7 +20,10 @@ class Symbol(NamedTuple):
 
 
 class Scope(NamedTuple):
-    """What the names of a function (or class, or module) stand for; None: something local."""
+    """What the names of a function (or class, or module) stand for; None: something local.
+
+    Every statement of a class has a scope of its own: a name there is a global until the class binds it.
+    """
 
     names: dict[str, Symbol | None]
     is_class: bool = False
@@ -34,13 +37,17 @@ def own(module: str) -> bool:
 
 
 def source_path(module: str) -> Path:
-    return SOURCES / (module.replace(".", "/") + ".py")
+    """Where a module of ours is, or would be."""
+    path = SOURCES / module.replace(".", "/")
+    return path / "__init__.py" if (path / "__init__.py").exists() else path.with_suffix(".py")
 
 
 def imported(statement: ast.Import | ast.ImportFrom) -> dict[str, Symbol]:
     """What an import binds."""
     if isinstance(statement, ast.Import):
-        pairs = ((a.asname or a.name.split(".")[0], a.name if a.asname else a.name.split(".")[0]) for a in statement.names)
+        pairs = (
+            (a.asname or a.name.split(".")[0], a.name if a.asname else a.name.split(".")[0]) for a in statement.names
+        )
         return {name: Symbol(module, "") for name, module in pairs}
     return {a.asname or a.name: attribute(statement.module, a.name) for a in statement.names}
 
@@ -53,7 +60,7 @@ def attribute(module: str, name: str) -> Symbol:
 
 def bound(nodes: Iterable[ast.AST]) -> dict[str, Symbol | None]:
     """What statements bind in the scope that they stand in; functions and classes inside have scopes of their own."""
-    names, foreign, todo = {}, set(), [*nodes]
+    names, todo = {}, [*nodes]
     while todo:
         node = todo.pop()
         if isinstance(node, IMPORTS):
@@ -62,14 +69,12 @@ def bound(nodes: Iterable[ast.AST]) -> dict[str, Symbol | None]:
             names[node.name] = None
         elif isinstance(node, COMPREHENSIONS):
             names |= {n.target.id: None for n in ast.walk(node) if isinstance(n, ast.NamedExpr)}
-        elif isinstance(node, ast.Global | ast.Nonlocal):
-            foreign |= {*node.names}
         elif not isinstance(node, ast.Lambda):
             stored = node.id if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load) else None
             name = stored or getattr(node, "name", None) or getattr(node, "rest", None)  # except, match
             names |= {name: None} if name else {}
             todo += ast.iter_child_nodes(node)
-    return {name: symbol for name, symbol in names.items() if name not in foreign}
+    return names
 
 
 def arguments(node: ast.arguments) -> dict[str, None]:
@@ -88,26 +93,27 @@ def parts(node: ast.AST, scopes: tuple[Scope, ...]) -> Iterator[tuple[ast.AST, t
     """The children of a node, each with the scopes that it is evaluated in."""
     outer, inner = [*ast.iter_child_nodes(node)], []
     if isinstance(node, FUNCTIONS):
-        inner = node.body if isinstance(node.body, list) else [node.body]
-        scope = Scope(arguments(node.args) | bound(inner))
+        body = node.body if isinstance(node.body, list) else [node.body]
+        scope = Scope(arguments(node.args) | bound(body))
+        inner = [(child, scope) for child in body]
     elif isinstance(node, ast.ClassDef):
-        inner, scope = node.body, Scope(bound(node.body), is_class=True)
+        inner = [(child, Scope(bound(node.body[:i]), is_class=True)) for i, child in enumerate(node.body)]
     elif isinstance(node, COMPREHENSIONS):
         first, *others = node.generators
-        stored = [n for g in node.generators for n in ast.walk(g.target) if isinstance(n, ast.Name)]
+        scope = Scope({n.id: None for g in node.generators for n in ast.walk(g.target) if isinstance(n, ast.Name)})
         values = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
-        outer, inner = [first.iter], [first.target, *first.ifs, *others, *values]
-        scope = Scope({n.id: None for n in stored})
-    yield from ((child, scopes) for child in outer if child not in inner)
-    yield from ((child, (*scopes, scope)) for child in inner)
+        outer, inner = [first.iter], [(child, scope) for child in (first.target, *first.ifs, *others, *values)]
+    inside = {id(child) for child, _ in inner}
+    yield from ((child, scopes) for child in outer if id(child) not in inside)
+    yield from ((child, (*scopes, scope)) for child, scope in inner)
 
 
 def uses(node: ast.AST, scopes: tuple[Scope, ...]) -> Iterator[Use]:
     """Every node below that stands for a global: a name, an attribute of a module of ours, a definition."""
-    symbol = None
-    if isinstance(node, ast.Name):
+    symbol, in_class = None, scopes[-1].is_class
+    if isinstance(node, ast.Name) and not (in_class and isinstance(node.ctx, ast.Store)):
         symbol = lookup(node.id, scopes)
-    elif isinstance(node, DEFINITIONS):
+    elif isinstance(node, DEFINITIONS) and not in_class:
         symbol = lookup(node.name, scopes)
     elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
         module = lookup(node.value.id, scopes)
@@ -118,7 +124,7 @@ def uses(node: ast.AST, scopes: tuple[Scope, ...]) -> Iterator[Use]:
         yield node, symbol
     for field in ("annotation", "returns"):
         quoted = getattr(node, field, None)
-        if isinstance(quoted, ast.Constant) and (symbol := lookup(quoted.value, scopes)):
+        if isinstance(quoted, ast.Constant) and (symbol := lookup(str(quoted.value), scopes)):
             yield quoted, symbol
     for child, inside in parts(node, scopes):
         yield from uses(child, inside)
