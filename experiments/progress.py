@@ -9,6 +9,8 @@ from rich.live import Live
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from experiments.statistics import readable
+
 console = Console()
 
 
@@ -35,10 +37,6 @@ class CompileClock:
 
 
 jax.monitoring.register_event_duration_secs_listener(CompileClock.receive)
-
-
-def readable(value: float) -> str:
-    return f"{value:.4g}"
 
 
 class Meter:

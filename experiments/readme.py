@@ -6,7 +6,7 @@ Results come from experiments/results.json, which `python -m experiments verify 
 import json
 import re
 
-from experiments.commands.statistics import interval
+from experiments.statistics import interval, readable
 from jaxicon.core import catalog
 
 README = catalog.ROOT / "README.md"
@@ -23,8 +23,7 @@ def row(name: str, result: dict) -> str:
     method, _, data = entry.name.rpartition("_")
     measured = []
     for metric, values in result["metrics"].items():
-        mean, half = interval(values)
-        measured.append(f"{metric} {mean:.4g}" + (f" ± {half:.2g}" if len(values) > 1 else ""))
+        measured.append(f"{metric} {readable(*interval(values))}")
     cells = (
         method or entry.name,
         data,

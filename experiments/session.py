@@ -68,11 +68,11 @@ class Session:
             run = (self.keys, self.task.method, self.task.stream, left)
             hooks = (self.check, self.log, self.pause)
             state, _ = train(*run, state=state, start=start, chunk=self.task.chunk, hooks=hooks)
-            trained = time.perf_counter()
+            train_s = time.perf_counter() - began - self.meter.clock.seconds
             metrics = self.outcome(state)
         times = {
             "compile_s": self.meter.clock.seconds,
-            "train_s": trained - began,
+            "train_s": train_s,
             "wall_s": time.perf_counter() - began,
         }
         return self.conclude(state, metrics, times)

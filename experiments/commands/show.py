@@ -2,19 +2,13 @@
 
 from rich.table import Table
 
-from experiments.commands.report import report
-from experiments.commands.statistics import interval
-from experiments.progress import console, readable
+from experiments.page.report import report
+from experiments.progress import console
 from experiments.run_directory import RunDirectory
+from experiments.statistics import interval, readable
 from experiments.task import Result
 
 VERDICT = {True: "[green]met[/]", False: "[red]missed[/]", None: "not judged"}
-
-
-def mean(values) -> str:
-    """Mean ± half-width of the 95 % interval over seeds."""
-    centre, half = interval(values)
-    return readable(centre) + (f" ± {half:.2g}" if len(values) > 1 else "")
 
 
 def show_outcome(directory: RunDirectory, result: Result) -> None:
@@ -25,11 +19,12 @@ def show_outcome(directory: RunDirectory, result: Result) -> None:
         table.add_column(title)
     for name, values in result.metrics.items():
         if values.ndim == 1:
-            table.add_row(name, mean(values), " ".join(map(readable, values[:8])) + (" ..." if len(values) > 8 else ""))
+            single = [readable(float(x)) for x in values]
+            table.add_row(name, readable(*interval(values)), " ".join(single[:8]) + " ..." * (len(single) > 8))
     console.print(table)
     for claim in summary["expect"]:
         console.print(f"expect {claim['text']}: {VERDICT[claim['met']]}", highlight=False)
-    page = report([directory.path], directory / "report.html", title=directory.config()["title"])
+    page = report([directory.path], directory / "report.html")
     console.print(
         f"compile {summary['compile_s']:.1f} s, wall {summary['wall_s']:.1f} s   {page}",
         soft_wrap=True,

@@ -2,15 +2,14 @@
 
 from itertools import product
 
-import numpy as np
-from experiments.commands.report import report
 from rich.table import Table
 
 from experiments import session
 from experiments.commands.run import parse
-from experiments.commands.show import mean
+from experiments.page.report import report
 from experiments.progress import console
 from experiments.run_directory import RunDirectory
+from experiments.statistics import interval, readable
 from experiments.task import Result
 from jaxicon.core.errors import ConfigError
 
@@ -39,9 +38,9 @@ def show(directory: RunDirectory, result: Result, vary: dict[str, list[float]]) 
     """A row per configuration, metrics as mean ± 95 % over seeds."""
     table = Table(*vary, *result.metrics, box=None, padding=(0, 2))
     for i, values in enumerate(product(*vary.values())):
-        table.add_row(*(f"{v:g}" for v in values), *(mean(np.asarray(x)[:, i]) for x in result.metrics.values()))
+        table.add_row(*(f"{v:g}" for v in values), *(readable(*interval(x[:, i])) for x in result.metrics.values()))
     console.print(table)
-    console.print(report([directory.path], directory / "report.html", title=directory.config()["title"]))
+    console.print(report([directory.path], directory / "report.html"))
 
 
 def command(words: list[str]) -> None:

@@ -6,14 +6,15 @@ from pathlib import Path
 
 import jax
 import tyro
-from experiments.commands.report import report
 from rich.table import Table
 
 from experiments import expect, session
 from experiments.commands.run import parse
 from experiments.commands.show import VERDICT
-from experiments.progress import console, readable
+from experiments.page.report import report
+from experiments.progress import console
 from experiments.run_directory import next_free
+from experiments.statistics import readable
 from jaxicon.core import catalog
 from jaxicon.core.errors import NumericError
 
@@ -56,7 +57,9 @@ def main(seed: int = 2026, out: Path | None = None) -> None:
             jax.clear_caches()
     finally:
         console.print(table)
-        page = report([run for run in runs if run.exists()], folder / "report.html", title="A tour of Jaxicon")
+        page = report(
+            [run for run in runs if (run / "config.json").exists()], folder / "report.html", title="A tour of Jaxicon"
+        )
         console.print(f"{time.perf_counter() - began:.0f} s   {page}", soft_wrap=True, highlight=False)
     if missed:
         raise NumericError("outside their intervals:\n" + "\n".join(missed))
