@@ -13,13 +13,13 @@ import numpy as np
 import tyro
 
 from experiments import expect
-from experiments.commands.bench_table import show
-from experiments.commands.clock import compiled_anew, in_turn, peak, plain_loop, seconds, spread, timed
-from experiments.commands.flops import flops
 from experiments.names import resolve
 from experiments.plan import Options, Plan, build, environment, keys_of, module, use_dtype
 from experiments.run_directory import write_json
 from experiments.task import Task
+from experiments.timing.clock import compiled_anew, in_turn, peak, plain_loop, seconds, spread, timed
+from experiments.timing.flops import flops
+from experiments.timing.table import show
 from jaxicon.core import catalog
 from jaxicon.core.errors import NumericError
 from jaxicon.core.run import advance, fresh, parts

@@ -16,7 +16,7 @@ import numpy as np
 import optax
 from flax import linen
 
-from experiments.commands.clock import plain_loop
+from experiments.timing.clock import plain_loop
 from jaxicon.core.method import Learner, from_loss
 from jaxicon.core.run import fresh, train
 from jaxicon.core.stream import resident

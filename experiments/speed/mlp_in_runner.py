@@ -9,7 +9,7 @@ from functools import partial
 
 import jax
 
-from experiments.commands.clock import plain_loop
+from experiments.timing.clock import plain_loop
 from jaxicon.core.run import fresh, train
 from jaxicon.core.stream import resident
 from jaxicon.data.digits import digits

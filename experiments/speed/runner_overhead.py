@@ -11,7 +11,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
-from experiments.commands.clock import plain_loop
+from experiments.timing.clock import plain_loop
 from jaxicon.core.method import Learner
 from jaxicon.core.run import train
 from jaxicon.core.stream import nothing

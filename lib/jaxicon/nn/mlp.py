@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import jax
 from flax import linen
 
 from jaxicon.nn.network import Network, default_float, from_linen
@@ -22,3 +23,10 @@ class MLP(linen.Module):
 def mlp(*sizes: int, activation: Callable = linen.relu) -> Network:
     """x [..., d] -> [..., sizes[-1]]; weights LeCun normal, biases zero."""
     return from_linen(MLP(sizes, activation))
+
+
+def forward(params: dict, x: jax.Array, activation: Callable = linen.relu) -> jax.Array:
+    """The perceptron with these parameters, for outputs as wide as the data, which only `init` sees."""
+    layers = params["params"]
+    sizes = [layers[f"Dense_{i}"]["bias"].shape[-1] for i in range(len(layers))]
+    return mlp(*sizes, activation=activation).apply(params, x)
