@@ -7,6 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "lib")]
 os.environ.setdefault("MPLBACKEND", "agg")
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")  # programs run once: compile them quickly
 
 import jax
 import pytest
@@ -34,6 +35,14 @@ class Checker:
 
 
 HOOK = install_import_hook("jaxicon", "tests.conftest.Checker.beartype")
+
+
+def pytest_collection_modifyitems(items):
+    """Tests that share compiled programs go to one worker: those of a file, those of a method in the contract."""
+    for item in items:
+        parameters = getattr(item, "callspec", None)
+        entry = parameters and parameters.params.get("case")
+        item.add_marker(pytest.mark.xdist_group(getattr(entry, "name", str(item.path))))
 
 
 @pytest.fixture

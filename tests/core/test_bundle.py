@@ -118,6 +118,7 @@ def package(tmp_path, monkeypatch):
         file = tmp_path / "jaxicon" / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text.lstrip())
+    (tmp_path / "jaxicon/__init__.py").write_text("")
     (tmp_path / "jaxicon/core").mkdir()
     (tmp_path / "jaxicon/core/method.py").write_text("")
     monkeypatch.setattr(names, "SOURCES", tmp_path)

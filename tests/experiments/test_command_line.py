@@ -8,7 +8,10 @@ import sys
 import time
 from pathlib import Path
 
+import jax
 import pytest
+
+from experiments import session
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = os.environ | {"PYTHONPATH": "lib", "XLA_FLAGS": "--xla_backend_optimization_level=0"}
@@ -71,25 +74,38 @@ def test_a_quick_run_says_what_it_skipped(tmp_path):
 
 
 def test_terminate_then_resume_equals_an_uninterrupted_run(tmp_path):
-    flags = ["mlp_digits", "--steps", "3000", "--save-every", "0", "--seed", "3"]
+    flags = ["mlp_digits", "--steps", "600", "--save-every", "0", "--seed", "3"]
     code, _, err = run(*flags, "--out", tmp_path / "whole")
     assert code == 0, err
     stopped = start(*flags, "--out", tmp_path / "stopped")
     waits_for(stopped, tmp_path / "stopped" / "checkpoints" / "000000200")
+    stopped.send_signal(signal.SIGSTOP)  # it keeps its lock and must not end before the others are done
     refused, _, said = run("resume", tmp_path / "stopped")
     stopped.send_signal(signal.SIGTERM)
+    stopped.send_signal(signal.SIGCONT)
     _, said_at_end = stopped.communicate(timeout=60)
-    if stopped.returncode == 0:
-        pytest.fail("the run ended before the signal reached it: make it longer")
     assert stopped.returncode == 143
     assert f"resume {tmp_path / 'stopped'}" in said_at_end
     assert refused == 7
     assert f"in use by process {stopped.pid}" in said
     code, _, err = run("resume", tmp_path / "stopped")
     assert code == 0, err
-    files = ["metrics.jsonl", "checkpoints/000003000/state.safetensors"]
+    files = ["metrics.jsonl", "checkpoints/000000600/state.safetensors"]
     for file in files:
         assert (tmp_path / "whole" / file).read_bytes() == (tmp_path / "stopped" / file).read_bytes()
+
+
+def test_a_second_interrupt_leaves_at_once_and_the_checkpoint_is_good(tmp_path):
+    run_directory = tmp_path / "run"
+    process = start("mlp_digits", "--steps", "100000", "--save-every", "0", "--out", run_directory)
+    waits_for(process, run_directory / "checkpoints" / "000000100")
+    for _ in range(2):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.005)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+    method, state = session.load(run_directory)
+    assert method.predict(state, jax.numpy.zeros((1, 64))).shape == (1, 10)
 
 
 def test_a_stall_ends_with_stacks_and_advice(tmp_path):
