@@ -28,6 +28,7 @@ class Task(NamedTuple):
 class Result(NamedTuple):
     """A finished run of n seeds."""
 
+    experiment: Any  # the module's Experiment, as it was run
     task: Task
     keys: Key  # [n]
     state: State  # leading axis n

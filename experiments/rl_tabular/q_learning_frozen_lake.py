@@ -10,12 +10,10 @@ Cost     10 s
 
 from dataclasses import dataclass
 
-import jax
 import numpy as np
 
-from experiments.rl_tabular.value_iteration_frozen_lake import draw_lake
-from experiments.task import Result, Task
-from jaxicon.envs.frozen_lake import frozen_lake
+from experiments.rl_tabular.value_iteration_frozen_lake import draw_lake, model
+from experiments.task import Result, Task, first_seed
 from jaxicon.rl_tabular.q_learning import Config, q_learning
 
 
@@ -29,22 +27,23 @@ class Experiment:
 
 
 def build(experiment: Experiment) -> Task:
-    mdp = frozen_lake(experiment.size, experiment.slippery, experiment.discount)
-    return Task(q_learning(experiment.method, mdp), experiment.steps, chunk=5000)
+    return Task(q_learning(experiment.method, model(experiment)), experiment.steps, chunk=5000)
 
 
 def figures(result: Result) -> dict:
     from matplotlib.figure import Figure
 
+    state = first_seed(result)
     learned = Figure(figsize=(5, 4.5), layout="constrained")
-    q = np.asarray(jax.tree.map(lambda x: x[0], result.state.q))
-    draw_lake(learned.subplots(), "4x4", q.max(-1), q, "Learned values, first seed")
+    q = np.asarray(state.q)
+    draw_lake(learned.subplots(), result.experiment.size, q.max(-1), q, "Learned values, first seed")
     visits = Figure(figsize=(5, 4.5), layout="constrained")
     axes = visits.subplots()
-    seen = np.asarray(result.state.visits)[0].sum(-1).reshape(4, 4)
-    axes.imshow(np.log10(1 + seen), cmap="magma")
-    for row, column in np.ndindex(4, 4):
-        axes.text(column, row, f"{seen[row, column]:,}", ha="center", va="center", color="w", fontsize=11)
+    side = int(len(q) ** 0.5)
+    seen = np.asarray(state.visits).sum(-1).reshape(side, side)
+    axes.imshow(np.log10(1 + seen), cmap="Blues", vmax=1.6 * np.log10(1 + seen.max()))
+    for row, column in np.ndindex(side, side):
+        axes.text(column, row, f"{seen[row, column]:,}", ha="center", va="center", fontsize=44 / side)
     axes.set(xticks=[], yticks=[], title="Moves made from every field, first seed")
     return {
         "Learned action values: the arrows are the best actions": learned,

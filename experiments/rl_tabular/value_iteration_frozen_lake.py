@@ -16,6 +16,7 @@ import numpy as np
 
 from experiments.task import Result, Task, first_seed
 from jaxicon.envs.frozen_lake import MAPS, frozen_lake
+from jaxicon.envs.tabular import MDP
 from jaxicon.rl_tabular.value_iteration import value_iteration
 
 ARROWS = ((-1, 0), (0, 1), (1, 0), (0, -1))  # left, down, right, up, as a picture has them
@@ -29,20 +30,22 @@ class Experiment:
     discount: float = 0.99
 
 
+def model(experiment) -> MDP:
+    return frozen_lake(experiment.size, experiment.slippery, experiment.discount)
+
+
 def build(experiment: Experiment) -> Task:
-    mdp = frozen_lake(experiment.size, experiment.slippery, experiment.discount)
-    return Task(value_iteration(mdp), experiment.steps)
+    return Task(value_iteration(model(experiment)), experiment.steps)
 
 
 def figures(result: Result) -> dict:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(5, 4.5), layout="constrained")
-    mdp = frozen_lake()
-    value = np.asarray(first_seed(result))
+    mdp, value = model(result.experiment), np.asarray(first_seed(result))
     q = mdp.reward + mdp.discount * mdp.transition @ value
-    draw_lake(figure.subplots(), "4x4", value, q, "Optimal value of every field")
-    return {"V* of every field, and the optimal ways to go: on slippery ice one aims away from the holes": figure}
+    draw_lake(figure.subplots(), result.experiment.size, value, q, "Optimal value of every field")
+    return {"V* of every field and the best ways to go: on slippery ice one aims away from the holes": figure}
 
 
 def draw_lake(axes, size: str, value: np.ndarray, q: np.ndarray, title: str) -> None:
