@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
-from flax import linen, nnx
+from flax import linen
 
 
 class Network(NamedTuple):
@@ -23,8 +23,9 @@ def from_linen(module: linen.Module) -> Network:
     return Network(module.init, module.apply)
 
 
-def from_nnx(build: Callable[[nnx.Rngs], nnx.Module]) -> Network:
-    """Only for stateless modules: no BatchNorm, no dropout key of its own."""
+def from_nnx(build: Callable) -> Network:
+    """build(rngs) -> nnx.Module; only for stateless modules: no BatchNorm, no dropout key of its own."""
+    from flax import nnx  # a fifth of a second that few need
 
     def init(key, *inputs):
         return nnx.to_pure_dict(nnx.state(build(nnx.Rngs(key))))

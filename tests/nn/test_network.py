@@ -1,0 +1,35 @@
+"""A network from Flax NNX is the pair of functions that the module computes."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxicon.nn.mlp import forward, mlp
+from jaxicon.nn.network import from_nnx
+
+
+def test_an_nnx_module_becomes_a_pair_of_pure_functions(key):
+    from flax import nnx
+
+    class Twice(nnx.Module):
+        def __init__(self, rngs):
+            self.dense = nnx.Linear(3, 3, rngs=rngs)
+
+        def __call__(self, x):
+            return self.dense(self.dense(x))
+
+    net = from_nnx(Twice)
+    x = jnp.arange(6.0).reshape(2, 3)
+    params = jax.jit(net.init)(key, x)
+    kernel, bias = params["dense"]["kernel"], params["dense"]["bias"]
+    np.testing.assert_allclose(net.apply(params, x), (x @ kernel + bias[None]) @ kernel + bias[None], rtol=1e-5)
+    grads = jax.grad(lambda params: net.apply(params, x).sum())(params)
+    assert all(np.abs(leaf).sum() > 0 for leaf in jax.tree.leaves(grads))
+
+
+def test_forward_reads_the_sizes_off_the_parameters(key):
+    net, x = mlp(5, 4, activation=jnp.tanh), jnp.ones((2, 3))
+    params = net.init(key, x)
+    hidden = np.tanh(x @ params["params"]["Dense_0"]["kernel"] + params["params"]["Dense_0"]["bias"][None])
+    expected = hidden @ params["params"]["Dense_1"]["kernel"] + params["params"]["Dense_1"]["bias"][None]
+    np.testing.assert_allclose(forward(params, x, jnp.tanh), expected, rtol=1e-5)
