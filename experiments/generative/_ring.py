@@ -4,12 +4,10 @@ from collections.abc import Callable
 
 import jax
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from experiments.task import Result
 from jaxicon.core.method import Generator, Key, Metrics, State
-from jaxicon.data.ring import centres, mode_statistics
+from jaxicon.data.ring import STD, centres, mode_statistics
 
 SAMPLES = 2500
 
@@ -19,21 +17,22 @@ def measure(method: Generator) -> Callable[[Key, State], Metrics]:
     return lambda key, state: mode_statistics(method.sample(key, state, SAMPLES))
 
 
-def seed(state: State, i: int) -> State:
-    return jax.tree.map(lambda x: x[i], state)
+def scatter(axes, points: np.ndarray, color: str) -> None:
+    """Samples as dots; a circle of three standard deviations around the centre of every mode of the data."""
+    from matplotlib.patches import Circle
 
-
-def scatter(axes: Axes, points: np.ndarray) -> None:
-    """Samples as dots, the centres of the data's modes as crosses."""
-    axes.plot(*points.T, ".", markersize=3, alpha=0.5)
-    axes.plot(*np.asarray(centres()).T, "x", color="black", markersize=9, markeredgewidth=2)
+    axes.plot(*points.T, ".", markersize=3, alpha=0.5, color=color)
+    for centre in np.asarray(centres()):
+        axes.add_patch(Circle(centre, 3 * STD, fill=False, edgecolor="black", linewidth=1.2))
     axes.set(xlim=(-2.7, 2.7), ylim=(-2.7, 2.7), xticks=(-2, 0, 2), yticks=(-2, 0, 2), aspect="equal")
     axes.set_xlabel("$x_1$", fontsize=13)
     axes.set_ylabel("$x_2$", fontsize=13)
 
 
-def samples_figure(result: Result) -> Figure:
+def samples_figure(result: Result):
     """A panel of samples for each of the first six seeds, three a row."""
+    from matplotlib.figure import Figure
+
     count = min(len(result.keys), 6)
     rows, columns = -(-count // 3), min(count, 3)
     figure = Figure(figsize=(3.6 * columns, 4 * rows), layout="constrained")
@@ -42,7 +41,8 @@ def samples_figure(result: Result) -> Figure:
         if i >= count:
             axes.set_axis_off()
             continue
-        scatter(axes, np.asarray(sample(result.keys[i], seed(result.state, i), SAMPLES)))
+        state = jax.tree.map(lambda x: x[i], result.state)
+        scatter(axes, np.asarray(sample(result.keys[i], state, SAMPLES)), "tab:blue")
         modes, quality = int(result.metrics["modes"][i]), result.metrics["quality"][i]
         axes.set_title(f"seed {i + 1}: {modes} of 8 modes\n{quality:.0%} within 3 std", fontsize=14)
     return figure
