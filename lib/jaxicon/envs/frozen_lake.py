@@ -27,9 +27,8 @@ def frozen_lake(size: str = "4x4", slippery: bool = True, discount: float = 0.99
     for s, a in np.ndindex(letters.size, 4):
         slips = (a - 1, a, a + 1) if slippery else (a,)
         for move in slips:
-            place = np.clip(np.array(divmod(s, len(tiles))) + MOVES[move % 4], 0, len(tiles) - 1)
-            after = s if terminal[s] else place @ (len(tiles), 1)
-            transition[s, a, after] += 1 / len(slips)
+            row, column = np.clip(np.array(divmod(s, len(tiles))) + MOVES[move % 4], 0, len(tiles) - 1)
+            transition[s, a, row * len(tiles) + column] += 1 / len(slips)
     transition[terminal] = np.eye(letters.size)[terminal, None]
     reward = np.where(terminal[:, None], 0, transition @ (letters == "G"))
     return MDP(transition, reward, discount, terminal, (letters == "S").astype(float))

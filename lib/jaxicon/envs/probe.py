@@ -16,7 +16,7 @@ DISCOUNT = 0.5
 
 
 class Probe(NamedTuple):
-    """features [s, d] is what the agent sees in each state; values [s, a] are the optimal action values (0 at the end)."""
+    """What the agent sees of each state, features [s, d], and the optimal action values [s, a], 0 at the end."""
 
     mdp: MDP
     features: np.ndarray
@@ -52,6 +52,7 @@ def probes() -> dict[str, Probe]:
         "discount": probe([[1], [2]], [[0], [1]], [[DISCOUNT], [1]]),
         "action": probe([[1, 1]], [[-1, 1]], [[-1, 1]]),
         "both": probe([[2, 2], [2, 2]], [[1, -1], [-1, 1]], [[1, -1], [-1, 1]], starts=2),
-        # From the first state to the second, there to stay (reward 1, cut off after three steps) or to leave (reward 1).
+        # From the first state to the second, there to stay (reward 1, until cut off after three steps) or to leave
+        # (reward 1, and it is over).
         "time_limit": probe([[1, 1], [1, 2]], [[0, 0], [1, 1]], [[DISCOUNT * stays] * 2, [stays, 1]], horizon=3),
     }

@@ -28,10 +28,12 @@ class MDP(NamedTuple):
 
 def check(mdp: MDP) -> MDP:
     """The same MDP; raises ConfigError with the first thing that is wrong with it."""
-    shape, reward = np.shape(mdp.transition), np.shape(mdp.reward)
-    if len(shape) != 3 or shape != (*reward, *reward[:1]) or {np.shape(mdp.terminal), np.shape(mdp.start)} != {shape[:1]}:
-        given = f"{shape}, {reward}, {np.shape(mdp.terminal)}, {np.shape(mdp.start)}"
-        raise ConfigError(f"mdp: transition, reward, terminal, start are {given}; expected (s, a, s), (s, a), (s,), (s,)")
+    shape, reward, terminal, start = map(np.shape, (mdp.transition, mdp.reward, mdp.terminal, mdp.start))
+    if len(reward) != 2 or shape != (*reward, reward[0]) or not terminal == start == reward[:1]:
+        raise ConfigError(
+            f"mdp: transition, reward, terminal, start are {shape}, {reward}, {terminal}, {start};"
+            " expected (s, a, s), (s, a), (s,), (s,)"
+        )
     if not 0 <= mdp.discount <= 1:
         raise ConfigError(f"mdp: discount is {mdp.discount}, expected 0 <= discount <= 1")
     if not np.isfinite(mdp.reward).all():
@@ -39,8 +41,9 @@ def check(mdp: MDP) -> MDP:
     for name, table in (("transition", mdp.transition), ("start", mdp.start[None])):
         wrong = (table < 0).any(-1) | ~np.isclose(table.sum(-1), 1, rtol=0, atol=1e-6)
         if wrong.any():
-            row = tuple(np.argwhere(wrong)[0].tolist())
-            raise ConfigError(f"mdp: {name}{row} is no distribution: sum {table[row].sum():g}, least {table[row].min():g}")
+            place = tuple(np.argwhere(wrong)[0].tolist())
+            row = table[place]
+            raise ConfigError(f"mdp: {name}{place} is no distribution: sum {row.sum():g}, least {row.min():g}")
     for s in np.flatnonzero(mdp.terminal):
         if (mdp.transition[s, :, s] != 1).any() or mdp.reward[s].any():
             raise ConfigError(f"mdp: state {s} is terminal but can be left or pays a reward")

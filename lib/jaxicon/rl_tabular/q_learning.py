@@ -27,7 +27,7 @@ from jaxicon.ops.returns import one_step_target, policy_value
 @dataclass(frozen=True)
 class Config:
     step_size: float = 1.0  # alpha = step_size / n^power at the n-th visit of (s, a); power 0 keeps it constant
-    power: float = 0.7
+    power: float = 0.65
     epsilon: float = 1.0  # epsilon / (1 + t / pace) at step t; pace inf keeps it constant
     pace: float = 20_000.0
     horizon: int = 100  # steps after which an episode is cut off
@@ -42,8 +42,8 @@ class State(NamedTuple):
 def q_learning(config: Config, mdp: MDP, explore: Callable = epsilon_greedy) -> Agent:
     """One step is one move in a simulation of `mdp`; explore(values [a], epsilon) -> probabilities [a].
 
-    evaluate: `value` is the exact discounted value of the greedy policy from the start. An observation is the index of a
-    state. Raises ConfigError for an ill-formed MDP.
+    evaluate: `value` is the exact discounted value of the greedy policy from the start. An observation is the index
+    of a state. Raises ConfigError for an ill-formed MDP.
     """
     envs = vectorised(environment(mdp, config.horizon), 1)
 

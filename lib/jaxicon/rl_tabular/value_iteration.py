@@ -19,8 +19,8 @@ from jaxicon.ops.returns import action_values, policy_value
 def value_iteration(mdp: MDP) -> Agent:
     """The state is V, zero at first; after k steps it is within discount^k max |V*| of V*.
 
-    evaluate: `value` is V at the start, `greedy_value` what the greedy policy is really worth there, `residual` how much
-    one more step would change V. An observation is the index of a state. Raises ConfigError for an ill-formed MDP.
+    evaluate: `value` is V at the start, `greedy_value` what the greedy policy is really worth there, `residual` how
+    much one more step would change V. An observation is the index of a state. Raises ConfigError for an ill-formed MDP.
     """
     check(mdp)
     backup = lambda value: action_values(mdp.transition, mdp.reward, mdp.discount, value)

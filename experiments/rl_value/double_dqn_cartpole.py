@@ -1,0 +1,25 @@
+"""Double DQN on CartPole-v1, in all else like DQN.
+
+Run      python -m experiments rl_value/double_dqn_cartpole
+Expect   return >= 475 in 7 of 8 seeds
+Tour     return in [400, 500]
+Cost     60 s
+"""
+
+from dataclasses import dataclass
+
+from experiments.rl_value.dqn_cartpole import environment, figures
+from experiments.task import Task
+from jaxicon.rl_value.double_dqn import double_dqn
+from jaxicon.rl_value.dqn import Config
+
+__all__ = ["Experiment", "build", "figures"]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    method: Config = Config()
+
+
+def build(experiment: Experiment) -> Task:
+    return Task(double_dqn(experiment.method, environment()), experiment.method.updates, chunk=500)
