@@ -138,8 +138,8 @@ class Session:
 
     def conclude(self, state: State, metrics: dict[str, np.ndarray], times: dict[str, float]) -> Result:
         """Write the outcome and draw the figures."""
-        keys = self.keys if self.axis else self.keys[None]
-        result = Result(self.plan.experiment, self.task, keys, leading(state, self.axis), self.directory.history(), metrics)
+        run = self.plan.experiment, self.task, self.keys if self.axis else self.keys[None]
+        result = Result(*run, leading(state, self.axis), self.directory.history(), metrics)
         if not self.plan.vary and hasattr(self.plan.module, "figures"):
             self.directory.save_figures(self.plan.module.figures(result))
         outcome = {name: x.tolist() for name, x in metrics.items()}
