@@ -1,5 +1,6 @@
 """How far a run is: a live bar on a terminal, a line every tenth elsewhere; compilation told apart from training."""
 
+import sys
 import time
 from typing import ClassVar
 
@@ -11,7 +12,7 @@ from rich.table import Table
 
 from experiments.statistics import readable
 
-console = Console()
+console = Console(width=None if sys.stdout.isatty() else 150)
 
 
 class CompileClock:

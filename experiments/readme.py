@@ -47,8 +47,8 @@ def results_table() -> str:
 def current(text: str) -> str:
     """The README's text with its generated parts made anew."""
     for name, content in {"methods": catalog.methods_table(), "results": results_table()}.items():
-        part = re.compile(rf"(<!-- {name} -->\n).*?(\n<!-- /{name} -->)", re.DOTALL)
-        text = part.sub(lambda found, content=content: found[1] + content + found[2], text)
+        part = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+        text = part.sub(lambda found, content=content: found[1] + content + "\n" + found[2], text)
     return text
 
 

@@ -4,6 +4,9 @@ One folder per checkpoint: `state.safetensors` has the leaves, named by their pa
 read (it is the export of the weights, too); `manifest.json` says what they must be. A checkpoint is written under
 another name, flushed to the disk and renamed: what has the right name is complete. Loading compares every leaf with its
 SHA-256.
+
+Notes    RL & DL notebook U1; MIT 6.S191 lab 1
+Systems  other.logging_checkpoint
 """
 
 import json
