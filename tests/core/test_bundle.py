@@ -214,6 +214,7 @@ print(json.dumps({name: values.tolist() for name, values in metrics.items()}))
 """
 
 
+@pytest.mark.slow
 def test_a_bundled_method_trains_to_the_same_bits(tmp_path):
     (tmp_path / "alone.py").write_text(bundler.bundle("mlp"))
     ours = "from jaxicon.core.run import train\nfrom jaxicon.core.stream import resident\n"

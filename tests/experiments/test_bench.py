@@ -78,6 +78,7 @@ def test_the_plain_loop_does_the_steps_of_the_runner(key):
     np.testing.assert_allclose([m["loss"] for m in history], metrics["loss"], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_an_experiment_is_measured(tmp_path, monkeypatch):
     from experiments.commands import bench as module
 

@@ -95,6 +95,7 @@ def test_terminate_then_resume_equals_an_uninterrupted_run(tmp_path):
         assert (tmp_path / "whole" / file).read_bytes() == (tmp_path / "stopped" / file).read_bytes()
 
 
+@pytest.mark.slow
 def test_a_second_interrupt_leaves_at_once_and_the_checkpoint_is_good(tmp_path):
     run_directory = tmp_path / "run"
     process = start("mlp_digits", "--steps", "100000", "--save-every", "0", "--out", run_directory)
@@ -108,6 +109,7 @@ def test_a_second_interrupt_leaves_at_once_and_the_checkpoint_is_good(tmp_path):
     assert method.predict(state, jax.numpy.zeros((1, 64))).shape == (1, 10)
 
 
+@pytest.mark.slow
 def test_a_stall_ends_with_stacks_and_advice(tmp_path):
     code, _, err = run("mlp_digits", "--stall-after", "0.01", "--out", tmp_path / "run")
     assert code == 8
@@ -115,6 +117,7 @@ def test_a_stall_ends_with_stacks_and_advice(tmp_path):
     assert f"resume {tmp_path / 'run'}" in err
 
 
+@pytest.mark.slow
 def test_a_value_that_is_not_finite_ends_with_5(tmp_path):
     code, _, err = run("mlp_digits", "--method.learning-rate", "1e38", "--out", tmp_path / "run")
     assert code == 5

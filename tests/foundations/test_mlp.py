@@ -82,6 +82,7 @@ def test_learns_exclusive_or(key):
     np.testing.assert_array_equal(method.predict(state, x).argmax(-1), [0, 1, 1, 0])
 
 
+@pytest.mark.slow
 @pytest.mark.system("found.dnn")
 def test_four_hidden_layers_learn_the_digits(key):
     data = digits()

@@ -102,6 +102,7 @@ assert jnp.isfinite(out).all()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("operation", ["qr(x) for x in a", "cholesky(x) for x in spd", "eigh(x) for x in spd"])
 def test_independent_calls_under_vmap_do_not_stall(operation):
     script = STRESS.format(operation=f"[linalg.{operation}]", calls=300)

@@ -48,6 +48,7 @@ def test_probes_have_their_values(x64, name, key):
     np.testing.assert_allclose(state.q, probe.values, atol=1e-2)
 
 
+@pytest.mark.slow
 @pytest.mark.system("rl.q_learning")
 @pytest.mark.system("rl.q_frozenlake")
 def test_the_slippery_lake_is_crossed_within_two_percent_of_the_optimum_in_five_of_five_seeds(key):
