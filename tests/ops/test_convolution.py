@@ -9,7 +9,6 @@ import pytest
 from jax import lax
 from scipy.signal import correlate
 
-from jaxicon.core.errors import ConfigError
 from jaxicon.ops.convolution import avg_pool, by_library, by_patches, convolution, max_pool
 
 MARGINS = ("SAME", "VALID", ((2, 1), (0, 3)))
@@ -139,9 +138,9 @@ def test_nothing_is_left_for_the_loop_to_slow_down():
 
 def test_what_does_not_fit_is_named():
     x, kernel = map(jnp.asarray, pair((9, 8)))
-    with pytest.raises(ConfigError, match=r"\(2, 9, 8, 4\).*2 group"):
+    with pytest.raises(ValueError, match=r"\(2, 9, 8, 4\).*2 group"):
         convolution(x, kernel, groups=2)
-    with pytest.raises(ConfigError, match=r"window \(5, 3\) is larger than the image \(2, 8\)"):
+    with pytest.raises(ValueError, match=r"window \(5, 3\) is larger than the image \(2, 8\)"):
         convolution(x[:, :2], kernel, padding="VALID", dilation=2)
-    with pytest.raises(ConfigError, match="larger"):
+    with pytest.raises(ValueError, match="larger"):
         max_pool(x, 9)

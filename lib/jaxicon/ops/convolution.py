@@ -18,8 +18,6 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
-from jaxicon.core.errors import ConfigError
-
 Sizes = int | Sequence[int]  # one for all axes of space, or one for each
 Padding = str | Sequence[tuple[int, int]]  # 'SAME', 'VALID' or (before, after) for each axis of space
 
@@ -29,13 +27,13 @@ def per_axis(sizes: Sizes, axes: int) -> tuple[int, ...]:
 
 
 def padded(x: Array, window: Sequence[int], strides: Sequence[int], padding: Padding, fill: float = 0.0) -> Array:
-    """x with the margins of `padding` around its axes of space; raises ConfigError where the window is larger."""
+    """x with the margins of `padding` around its axes of space; raises ValueError where the window is larger."""
     axes = len(window)
     space = x.shape[-axes - 1 : -1]
     margins = lax.padtype_to_pads(space, window, strides, padding) if isinstance(padding, str) else padding
     x = jnp.pad(x, [(0, 0)] * (x.ndim - axes - 1) + list(margins) + [(0, 0)], constant_values=fill)
     if any(w > n for w, n in zip(window, x.shape[-axes - 1 : -1], strict=True)):
-        raise ConfigError(f"convolution: window {tuple(window)} is larger than the image {space} padded {padding!r}")
+        raise ValueError(f"convolution: window {tuple(window)} is larger than the image {space} padded {padding!r}")
     return x
 
 
@@ -103,10 +101,10 @@ def convolution(
     """x [..., *space, c], kernel [*window, c / groups, o] -> [..., *places, o], in one to three axes of space.
 
     y[p, o] = sum over w, i of x[strides p + dilation w, i] kernel[w, i, o]; group g of the channels makes group g of
-    the features. Raises ConfigError when the channels do not match or the window does not fit.
+    the features. Raises ValueError when the channels do not match or the window does not fit.
     """
     if x.shape[-1] != kernel.shape[-2] * groups or kernel.shape[-1] % groups:
-        raise ConfigError(
+        raise ValueError(
             f"convolution: x {x.shape} and kernel {kernel.shape} in {groups} group(s); "
             "expected kernel [*window, channels / groups, features], features divisible by groups"
         )

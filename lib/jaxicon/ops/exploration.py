@@ -9,10 +9,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from jaxicon.core.method import Key
 
-
-def draw(key: Key, probabilities: Float[Array, "n"]) -> Int[Array, ""]:
+def draw(key: jax.Array, probabilities: Float[Array, "n"]) -> Int[Array, ""]:
     """An index with these probabilities (up to a factor); never one of probability zero."""
     cumulative = jnp.cumsum(probabilities)
     height = cumulative[-1] * (1 - jax.random.uniform(key, dtype=cumulative.dtype))  # in (0, total]

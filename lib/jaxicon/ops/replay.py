@@ -11,8 +11,6 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int
 
-from jaxicon.core.method import Key
-
 
 class Ring(NamedTuple):
     rows: Any  # a pytree of arrays [capacity, ...]
@@ -33,7 +31,7 @@ def append(ring: Ring, new: Any) -> Ring:
     return Ring(jax.tree.map(write, ring.rows, new), ring.written + n)
 
 
-def sample(key: Key, ring: Ring, n: int) -> Any:
+def sample(key: jax.Array, ring: Ring, n: int) -> Any:
     """n rows [n, ...], each uniform over what has been written and not yet overwritten, with replacement."""
     filled = jnp.minimum(ring.written, jax.tree.leaves(ring.rows)[0].shape[0])
     index = jax.random.randint(key, (n,), 0, filled)
