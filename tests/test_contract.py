@@ -96,10 +96,13 @@ def advance_count() -> int:
 
 
 def test_n_keys_are_n_runs(case, key):
+    """From states that the compiled `fresh` makes one by one, as it does for n keys: tests/core/test_run.py."""
     method, stream = case
     keys = jax.random.split(key, 2)
-    many, _ = train(jax.random.clone(keys), method, stream, 3, chunk=CHUNK)
-    one, _ = train(keys[1], method, stream, 3, chunk=CHUNK)
+    starts = [fresh(jax.random.clone(k), method, stream) for k in keys]
+    both = jax.tree.map(lambda *x: np.stack(x), *starts)
+    many, _ = train(jax.random.clone(keys), method, stream, 3, state=both, chunk=CHUNK)
+    one, _ = train(keys[1], method, stream, 3, state=starts[1], chunk=CHUNK)
     for a, b in zip(words(many), words(one), strict=True):
         np.testing.assert_allclose(a[1], b, rtol=1e-5, atol=1e-5)
 

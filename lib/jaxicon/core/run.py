@@ -97,7 +97,7 @@ def train(
     are used again by the next chunk: a hook copies what it keeps. A state given by the caller is copied first.
     """
     words = jax.random.key_data(key)
-    state = fresh(key, method, stream) if state is None else jax.tree.map(jnp.copy, state)
+    state = fresh(key, method, stream) if state is None else jax.device_put(state, may_alias=False)
     run = partial(advance, method=method, plan=stream.plan, draw=stream.draw, chunk=chunk)
     spans = [(t, min(chunk, start + steps - t)) for t in range(start, start + steps, chunk)]
     history = []
