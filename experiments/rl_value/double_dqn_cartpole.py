@@ -2,8 +2,9 @@
 
 Run      python -m experiments rl_value/double_dqn_cartpole
 Expect   return >= 475 in 7 of 8 seeds
+         value 100 ± 1 over 8 seeds
 Tour     return in [400, 500]
-Cost     60 s
+Cost     80 s
 """
 
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ __all__ = ["Experiment", "build", "figures"]
 
 @dataclass(frozen=True)
 class Experiment:
-    method: Config = Config()
+    method: Config = Config(ceiling=100.0)  # 1 / (1 - discount): upright for ever
 
 
 def build(experiment: Experiment) -> Task:

@@ -1,7 +1,7 @@
 """Deep Q-network: Q-learning with a network, a replay buffer and a target network.
 
 Notes    CS182 §7.6.3 to §7.6.5, Algorithm 22; RL & DL notebook U1; MIT 6.S191 lecture 5; DL4CV lecture 21
-Paper    Mnih et al. 2015, Nature 518, Algorithm 1
+Paper    Mnih et al. 2015, Nature 518, Algorithm 1; Andrychowicz et al. 2017, arXiv:1707.01495, for the ceiling
 Systems  rl.dqn rl.q_target
 Idea     minimise  (r + discount max_a' Q_target(s', a') - Q(s, a))^2,  without the max where s' is terminal     (1)
 Erratum  No source leaves out the bootstrap at a terminal state. The cookbook prints the target without its max, and
@@ -31,13 +31,15 @@ class Config:
     hidden: tuple[int, ...] = (64, 64)
     learning_rate: float = 2e-3  # falls linearly to zero
     updates: int = 30_000  # after so many
-    discount: float = 0.995
+    discount: float = 0.99
     envs: int = 10  # one update every so many environment steps
     buffer: int = 300_000  # transitions
     batch: int = 128
-    target_every: int = 5  # updates between two copies of the network into the target
+    replay_start: int = 1000  # transitions before the first update
+    target_every: int = 20  # updates between two copies of the network into the target
+    ceiling: float = float("inf")  # largest reward / (1 - discount), if known: no next state is worth more
     epsilon_end: float = 0.05  # falls linearly from 1
-    epsilon_steps: float = 150_000.0  # in so many environment steps
+    epsilon_steps: float = 40_000.0  # in so many environment steps
     episodes: int = 32  # in evaluate
 
 
@@ -55,8 +57,10 @@ def best_by_target(online: Float[Array, "a"], target: Float[Array, "a"]) -> Floa
 
 
 def dqn(config: Config, env: Environment, bootstrap: Callable = best_by_target) -> Agent:
-    """One step: every environment moves once, then one update. evaluate: `return` of the greedy policy, fresh episodes.
+    """One step: every environment moves once, then one update.
 
+    evaluate: `return` of the greedy policy over fresh episodes, and `value`, what the network expects at their start: a
+    policy may stay good while its values diverge, and only the second shows it.
     Raises ConfigError where actions are not discrete or the buffer is no multiple of the number of environments.
     """
     if not isinstance(env.actions, Discrete):
@@ -87,6 +91,7 @@ def dqn(config: Config, env: Environment, bootstrap: Callable = best_by_target) 
     def loss(params, target, batch: Transition):
         q = (net.apply(params, batch.obs) * jax.nn.one_hot(batch.action, env.actions.count)).sum(-1)
         following = jax.vmap(bootstrap)(net.apply(params, batch.next_obs), net.apply(target, batch.next_obs))
+        following = jnp.minimum(following, config.ceiling)
         wanted = one_step_target(batch.reward, batch.terminal, config.discount, following)  # (1)
         return jnp.mean((jax.lax.stop_gradient(wanted) - q) ** 2), q.mean()
 
@@ -96,7 +101,9 @@ def dqn(config: Config, env: Environment, bootstrap: Callable = best_by_target) 
         lesson = replay.sample(replay_key, state.memory, config.batch)
         (td_loss, q), grads = jax.value_and_grad(loss, has_aux=True)(state.params, state.target, lesson)
         updates, opt_state = optimizer.update(grads, state.opt_state)
-        params = optax.apply_updates(state.params, updates)
+        learned = optax.apply_updates(state.params, updates), opt_state
+        ready = state.memory.written >= config.replay_start
+        params, opt_state = optax.tree.where(ready, learned, (state.params, state.opt_state))
         count = state.memory.written // config.envs
         target = optax.periodic_update(params, state.target, count, config.target_every)
         metrics = {"td_loss": td_loss, "q": q, "return": state.world.last_score.mean()}
@@ -106,6 +113,9 @@ def dqn(config: Config, env: Environment, bootstrap: Callable = best_by_target) 
         return net.apply(state.params, obs).argmax(-1)
 
     def evaluate(key: Key, state: State, batch: None) -> dict:
-        return {"return": mean_return(key, env, lambda key, obs: act(key, state, obs), config.episodes)}
+        start_key, play_key = jax.random.split(key)
+        score = mean_return(play_key, env, lambda key, obs: act(key, state, obs), config.episodes)
+        value = net.apply(state.params, envs.observe(envs.reset(start_key))).max(-1).mean()
+        return {"return": score, "value": value}
 
     return Agent(init, step, evaluate, act)
