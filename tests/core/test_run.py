@@ -32,6 +32,25 @@ def test_a_run_is_a_function_of_key_and_t(key, chunk):
     np.testing.assert_allclose(history["sum"], np.concatenate([[0], expected[:-1]]), rtol=1e-6)
 
 
+def test_batches_are_drawn_from_the_data_part_of_the_key_and_init_sees_the_first(key):
+    """The state remembers what init saw and what the last step saw."""
+    data_key = parts(key)[1]
+    expected = [float(jax.random.uniform(jax.random.fold_in(data_key, t))) for t in range(3)]
+    method = Learner(
+        lambda key, batch: (batch, batch), lambda key, state, batch: ((state[0], batch), {"x": batch}), None
+    )
+    (first, last), history = train(jax.random.clone(key), method, synthetic(jax.random.uniform), 3, chunk=2)
+    np.testing.assert_allclose([first, last, *history["x"]], [expected[0], expected[2], *expected], rtol=1e-6)
+
+
+def test_n_keys_start_n_runs(key):
+    keys = jax.random.split(key, 3)
+    method = Learner(lambda key, batch: jax.random.normal(key, (2,)), None, None)
+    single = [fresh(jax.random.clone(k), method) for k in keys]
+    np.testing.assert_array_equal(fresh(keys, method), single)
+    assert len(np.unique(single)) == 6
+
+
 def test_hooks_see_every_chunk(key):
     seen = []
     train(
