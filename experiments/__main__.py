@@ -1,7 +1,8 @@
 """The command line: python -m experiments [COMMAND | NAME] [--flags]
 
 (nothing)          list the experiments, with cost and last result
-NAME               run one: generative/vae_digits, or vae_digits for short; NAME --help lists its flags
+NAME               run one: generative/vae_digits, or vae_digits for short; NAME --help lists its flags;
+                   --config FILE takes the fields of a JSON file, such as a run's config.json, for defaults
 resume RUN         go on exactly where a run stopped
 sweep NAME --vary method.learning_rate 1e-4 1e-3 --seeds 8
 verify NAME|FAMILY/|all     measure what the headers expect, with fresh seeds

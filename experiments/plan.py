@@ -1,6 +1,10 @@
-"""All that determines a run, as the command line makes it, config.json keeps it and a session builds it."""
+"""All that determines a run, as the command line makes it, config.json keeps it and a session builds it.
+
+Systems  other.config_yaml
+"""
 
 import dataclasses
+import hashlib
 import json
 import os
 import platform
@@ -65,38 +69,64 @@ def plain(instance: Any) -> dict[str, Any]:
     return json.loads(json.dumps(dataclasses.asdict(instance), default=str))
 
 
-def rebuild(kind: type, values: dict[str, Any]) -> Any:
-    """The dataclass that asdict and JSON took apart; raises ConfigError on a field that it does not have."""
-    hints = typing.get_type_hints(kind)
-    for name in values:
-        if name not in hints:
-            raise ConfigError(f"{kind.__module__}.{kind.__name__}: no field {name!r}{nearest(name, hints)}")
+def overridden(base: Any, values: dict[str, Any], where: str) -> Any:
+    """A dataclass with some of its fields set by what JSON has; raises ConfigError on an unknown field or another kind.
 
-    def restore(hint, value):
-        if dataclasses.is_dataclass(hint):
-            return rebuild(hint, value)
-        return tuple(value) if isinstance(value, list) else Path(value) if hint == Path | None and value else value
+    A nested dataclass is overridden field by field; a number may stand for a float, a list for a tuple.
+    """
+    known = {field.name: getattr(base, field.name) for field in dataclasses.fields(base)}
+    hints = typing.get_type_hints(type(base))
 
-    return kind(**{name: restore(hints[name], value) for name, value in values.items()})
+    def restored(name: str, value: Any) -> Any:
+        if name not in known:
+            raise ConfigError(f"{where}: no field {name!r}{nearest(name, known)}")
+        old, hint = known[name], hints[name]
+        if dataclasses.is_dataclass(old) and isinstance(value, dict):
+            return overridden(old, value, f"{where}.{name}")
+        value = tuple(value) if isinstance(value, list) else Path(value) if hint == Path | None and value else value
+        wanted = {float: (int, float), tuple: tuple}.get(typing.get_origin(hint) or hint, hint)
+        if not isinstance(value, wanted) or (isinstance(value, bool) and hint is not bool):
+            raise ConfigError(f"{where}.{name}: got {value!r}, expected {getattr(hint, '__name__', hint)}")
+        return float(value) if hint is float else value
+
+    return dataclasses.replace(base, **{name: restored(name, value) for name, value in values.items()})
+
+
+def from_file(name: str, path: Path) -> Any:
+    """The experiment with the fields of a file: a run's config.json, or fields alone; raises ConfigError."""
+    try:
+        values = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path}: no JSON here ({error})") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: got {type(values).__name__}, expected an object with the fields of {name}")
+    if values.get("experiment", name) != name:
+        raise ConfigError(f"{path}: is of {values['experiment']}, not of {name}")
+    return overridden(module(name).Experiment(), values.get("fields", values), str(path))
+
+
+def fingerprint(name: str, fields: dict[str, Any]) -> str:
+    """A short hash of what is learned and how: the same for runs that differ in nothing but seeds and options."""
+    return hashlib.sha256(json.dumps([name, fields], sort_keys=True).encode()).hexdigest()[:12]
 
 
 def written(plan: Plan) -> dict[str, Any]:
     """The plan as config.json has it."""
+    fields = plain(plan.experiment)
     return {
         "experiment": plan.name,
         "title": catalog.experiments()[plan.name].title,
-        "fields": plain(plan.experiment),
+        "hash": fingerprint(plan.name, fields),
+        "fields": fields,
         "options": plain(plan.options),
         "vary": plan.vary,
     }
 
 
 def read(directory: RunDirectory) -> Plan:
-    config = directory.config()
-    kind = module(config["experiment"]).Experiment
-    return Plan(
-        config["experiment"], rebuild(kind, config["fields"]), rebuild(Options, config["options"]), config["vary"]
-    )
+    config, where = directory.config(), str(directory / "config.json")
+    experiment = overridden(module(config["experiment"]).Experiment(), config["fields"], where)
+    return Plan(config["experiment"], experiment, overridden(Options(), config["options"], where), config["vary"])
 
 
 def configurations(plan: Plan) -> list[Any]:

@@ -3,14 +3,16 @@
 import json
 import os
 import signal
+from dataclasses import replace
 
 import jax
 import numpy as np
 import pytest
 
 from experiments import session
+from experiments.commands.run import parse
 from experiments.guard import Interrupted
-from experiments.plan import Options, Plan, module, read
+from experiments.plan import Options, Plan, module, read, written
 from experiments.run_directory import RunDirectory
 from jaxicon.core.errors import CheckpointError, ConfigError, LockedError, NumericError, StorageError
 from jaxicon.foundations.mlp import Config
@@ -130,6 +132,44 @@ def test_the_configuration_survives_its_file(tmp_path):
     (directory / "config.json").write_text(json.dumps(changed))
     with pytest.raises(ConfigError, match="no field 'learning_rat'; did you mean 'learning_rate'"):
         read(directory)
+
+
+@pytest.mark.system("other.config_yaml")
+def test_a_file_gives_the_defaults_and_a_flag_changes_its_field_alone(tmp_path):
+    _, directory = session.run(plan(tmp_path / "run", steps=5, learning_rate=0.02))
+    first = json.loads((directory / "config.json").read_text())
+    config = ["--config", str(directory / "config.json"), "--out", str(tmp_path / "again")]
+    again, other = (written(parse("mlp_digits", [*config, *flags])) for flags in ([], ["--method.learning-rate", ".1"]))
+    assert (again["fields"], again["hash"]) == (first["fields"], first["hash"])
+    assert other["hash"] != first["hash"]
+    other["fields"]["method"]["learning_rate"] = 0.02
+    assert other["fields"] == first["fields"]
+
+
+@pytest.mark.system("other.config_yaml")
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{", "no JSON here"),
+        ("[1]", "got list, expected an object"),
+        ('{"experiment": "generative/vae_digits"}', "is of generative/vae_digits, not of foundations/mlp_digits"),
+        ('{"stepz": 3}', "no field 'stepz'; did you mean 'steps'"),
+        ('{"steps": 3.5}', "steps: got 3.5, expected int"),
+        ('{"method": {"learning_rate": "fast"}}', "method.learning_rate: got 'fast', expected float"),
+        ('{"method": 3}', "method: got 3, expected Config"),
+    ],
+)
+def test_a_file_that_does_not_fit_is_refused(tmp_path, text, said):
+    (tmp_path / "c.json").write_text(text)
+    with pytest.raises(ConfigError, match=said):
+        parse("mlp_digits", ["--config", str(tmp_path / "c.json")])
+
+
+def test_part_of_a_file_leaves_the_rest_as_it_was(tmp_path):
+    (tmp_path / "c.json").write_text('{"method": {"learning_rate": 1, "hidden": [8]}}')
+    experiment = parse("mlp_digits", ["--config", str(tmp_path / "c.json"), "--steps", "7"]).experiment
+    default = module("foundations/mlp_digits").Experiment()
+    assert experiment == replace(default, steps=7, method=replace(default.method, learning_rate=1.0, hidden=(8,)))
 
 
 def test_a_changed_configuration_does_not_take_up_the_old_state(tmp_path):
