@@ -3,7 +3,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxicon.core.run import fresh
 from jaxicon.envs.environment import Discrete, Environment, episode, mean_return, vectorised
+from jaxicon.envs.frozen_lake import frozen_lake
+from jaxicon.envs.probe import probes
+from jaxicon.envs.tabular import environment
+from jaxicon.rl_tabular import q_learning as tabular
+from jaxicon.rl_tabular.q_learning import q_learning
+from jaxicon.rl_value import dqn as deep
+from jaxicon.rl_value.dqn import dqn
 
 SYSTEM = pytest.mark.system("rl.vectorised_env_api")
 
@@ -86,3 +94,41 @@ def test_mean_return_is_that_of_a_random_policy(key):
     coin = Environment(lambda key: jnp.int32(0), lambda k, s, a: (s, jnp.ones(()), a == 1), lambda s: s, Discrete(2), 4)
     got = mean_return(key, coin, lambda key, obs: jax.random.bernoulli(key).astype(int), 20_000)
     np.testing.assert_allclose(got, 2 - 2**-3, atol=4 * 1.06 / 20_000**0.5)
+
+
+def expected_return(mdp, policy, horizon) -> float:
+    """Exact undiscounted return of policy [s, a] in `horizon` steps."""
+    at, total = mdp.start, 0.0
+    for _ in range(horizon):
+        total += (at[:, None] * policy * mdp.reward).sum()
+        at = np.einsum("s,sa,sap->p", at, policy, mdp.transition)
+    return total
+
+
+AGENTS = {  # all untrained: what they are worth is a question to the interfaces alone
+    "uniform": lambda mdp, env: lambda key, obs: jax.random.randint(key, (), 0, env.actions.count),
+    "tabular": lambda mdp, env: untrained(q_learning(tabular.Config(), mdp)),
+    "deep": lambda mdp, env: untrained(dqn(deep.Config((8,), envs=2, buffer=4, batch=2), env)),
+}
+MDPS = {"probe": (probes()["both"].mdp, 4), "ice": (frozen_lake(), 12)}
+
+
+def untrained(agent):
+    state = fresh(jax.random.key(3), agent)
+    return lambda key, obs: agent.act(key, state, obs)
+
+
+@pytest.mark.system("other.agent_env_interfaces")
+@pytest.mark.parametrize("agent", AGENTS)
+@pytest.mark.parametrize("world", MDPS)
+def test_any_agent_plays_in_any_environment_and_gets_what_its_policy_is_worth(agent, world, key):
+    mdp, horizon = MDPS[world]
+    env, states = environment(mdp, horizon), jnp.arange(mdp.terminal.size)
+    if agent == "deep":
+        env = env._replace(observe=lambda state: jax.nn.one_hot(state, states.size))
+    act = AGENTS[agent](mdp, env)
+    draws = jax.vmap(lambda key: jax.vmap(lambda s: act(key, env.observe(s)))(states))(jax.random.split(key, 4000))
+    policy = np.asarray(jax.nn.one_hot(draws, env.actions.count).mean(0))
+    returns = jax.vmap(lambda key: episode(key, env, act).reward.sum())(jax.random.split(jax.random.key(1), 4000))
+    error = max(float(returns.std()) / 4000**0.5, 0.005)
+    assert abs(returns.mean() - expected_return(mdp, policy, horizon)) < 5 * error

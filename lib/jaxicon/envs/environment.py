@@ -1,7 +1,7 @@
 """Environments as pure functions: one unbatched environment, n running copies of it, and episodes of a policy.
 
-Notes    RL & DL notebook U4; DL4CV lecture 21
-Systems  rl.vectorised_env_api
+Notes    RL & DL notebook U1, U4; DL4CV lecture 21
+Systems  rl.vectorised_env_api other.agent_env_interfaces
 """
 
 from collections.abc import Callable
