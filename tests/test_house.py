@@ -121,6 +121,30 @@ def test_no_function_is_longer_than_a_screen(path):
     assert {f.name: length(f) for f in functions if length(f) > 40} == {}
 
 
+def public() -> list:
+    """(file, function) of the library that another part of the code imports by name, or that its file is called after."""
+    other = lambda path, module: path not in OURS or library(module) != part(path)
+    asked = {module for path in SHIPPED for _, module in imports(path) if other(path, module)}
+    spelled = lambda path, f: ".".join(["jaxicon", *path.relative_to(LIBRARY).with_suffix("").parts, f.name])
+    found = [(p, f) for p in OURS for f in tree(p).body if isinstance(f, ast.FunctionDef)]
+    return [(path, f) for path, f in found if f.name == path.stem or spelled(path, f) in asked]
+
+
+@cache
+def words_of_tests() -> set[str]:
+    return {word for path in (ROOT / "tests").rglob("test_*.py") for word in re.findall(r"\w+", path.read_text())}
+
+
+@pytest.mark.system("other.documented_tests")
+@pytest.mark.parametrize(("path", "function"), public(), ids=lambda x: getattr(x, "name", ""))
+def test_what_others_use_is_documented_typed_and_tested(path, function):
+    arguments = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
+    assert ast.get_docstring(function), "no docstring"
+    assert [a.arg for a in arguments if a.annotation is None and a.arg != "params"] == []  # any pytree
+    assert function.returns is not None
+    assert function.name in words_of_tests(), "in no test"
+
+
 def test_the_rules_see_through_functions(tmp_path):
     file = tmp_path / "bad.py"
     file.write_text(

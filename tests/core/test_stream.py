@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxicon.core.errors import DataError
-from jaxicon.core.stream import epochs, hosted, resident, synthetic, windows
+from jaxicon.core.stream import epochs, hosted, keys_at, placed, resident, synthetic, windows
 
 DATA = (np.arange(23), np.arange(23) * 10.0)
 STREAMS = {
@@ -73,3 +73,17 @@ def test_impossible_data_are_refused():
         resident((np.ones(3), np.ones(4)), 2)
     with pytest.raises(DataError, match="20 steps are too few for 3 tracks of width 7"):
         windows(np.arange(20), 3, 7)
+
+
+def test_the_key_of_a_step_is_folded_from_its_number(key):
+    words = keys_at(jax.random.clone(key), jnp.array([4, 9]))
+    expected = [jax.random.key_data(jax.random.fold_in(key, t)) for t in (4, 9)]
+    np.testing.assert_array_equal(words, expected)
+
+
+def test_arrays_are_placed_on_the_device_once_also_while_tracing():
+    load = placed({"x": np.arange(5)})
+    traced = jax.jit(lambda: load(0, 1)["x"].sum())()
+    first, second = load(0, 1), load(7, 2)
+    assert traced == 10
+    assert first["x"] is second["x"]

@@ -23,18 +23,20 @@ def test_learns_what_a_plain_loop_learns(x64, key):
     mdp = frozen_lake()
     method = q_learning(Config(step_size=0.9, power=0.5, horizon=10**6), mdp)
     state, step = fresh(jax.random.clone(key), method), jax.jit(method.step)
-    q, visits, ended = np.zeros((16, 4)), np.zeros((16, 4), int), 0
+    q, visits, ended, errors = np.zeros((16, 4)), np.zeros((16, 4), int), 0, []
     for t in range(3000):
         s = int(state.world.state[0])
-        state, _ = step(jax.random.fold_in(key, t), state, None)
+        state, metrics = step(jax.random.fold_in(key, t), state, None)
         a = int(np.argmax(np.asarray(state.visits)[s] - visits[s]))
         over, after = int(state.world.time[0]) == 0, int(state.world.state[0])
         visits[s, a] += 1
         target = mdp.reward[s, a] + (0 if over else mdp.discount * q[after].max())
+        errors.append((abs(target - q[s, a]), float(metrics["td_error"])))
         q[s, a] += 0.9 / visits[s, a] ** 0.5 * (target - q[s, a])
         ended += over
     np.testing.assert_allclose(state.q, q, rtol=1e-10)
     np.testing.assert_array_equal(state.visits, visits)
+    np.testing.assert_allclose(*zip(*errors, strict=True), rtol=1e-9, atol=1e-12)
     assert ended > 100
     assert q[0].max() > 0
 

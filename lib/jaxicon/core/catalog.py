@@ -1,6 +1,8 @@
 """The catalog is the file tree: one module, one method; nothing registers itself anywhere.
 
 Everything here reads files and imports none of them, so that it is instant and works on a tree that does not run yet.
+
+Systems  other.documented_tests
 """
 
 import ast

@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import pairwise
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxicon.core.method import Key, Method, State
+from jaxicon.core.method import Key, Method, Metrics, State
 from jaxicon.core.stream import Stream, keys_at, nothing
 
 History = dict[str, np.ndarray]  # metrics of several steps, by name
@@ -27,7 +28,7 @@ def parts(key: Key) -> tuple[Key, Key, Key]:
 
 
 @partial(jax.jit, static_argnames=("method", "plan", "draw"))
-def begin(words, arrays, *, method: Method, plan: Callable, draw: Callable) -> State:
+def begin(words: jax.Array, arrays: Any, *, method: Method, plan: Callable, draw: Callable) -> State:
     """The state before step 0 of every run in `words`, one run after the other.
 
     Not vmapped: initialisers call LAPACK, and two batched LAPACK calls in one program can stop for ever on two cores.
@@ -42,7 +43,18 @@ def begin(words, arrays, *, method: Method, plan: Callable, draw: Callable) -> S
 
 
 @partial(jax.jit, static_argnames=("method", "plan", "draw", "chunk"), donate_argnames="state")
-def advance(words, t0, length, state, arrays, *, method: Method, plan: Callable, draw: Callable, chunk: int):
+def advance(
+    words: jax.Array,
+    t0: jax.Array,
+    length: jax.Array,
+    state: State,
+    arrays: Any,
+    *,
+    method: Method,
+    plan: Callable,
+    draw: Callable,
+    chunk: int,
+) -> tuple[State, Metrics]:
     """Steps t0 .. t0 + length of every run; metrics are [chunk] per run, valid up to length."""
 
     def one(words, state):
@@ -115,7 +127,9 @@ def train(
 
 
 @partial(jax.jit, static_argnames=("method", "plan", "draw"))
-def measure(words, t, state, arrays, *, method: Method, plan: Callable, draw: Callable):
+def measure(
+    words: jax.Array, t: jax.Array, state: State, arrays: Any, *, method: Method, plan: Callable, draw: Callable
+) -> tuple[Metrics, int]:
     """Metrics of batch t in every run, and the size of the batch."""
 
     def one(words, state):

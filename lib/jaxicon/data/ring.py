@@ -15,6 +15,7 @@ MODES, RADIUS, STD = 8, 2.0, 0.05
 
 
 def centres() -> Float[Array, "m 2"]:
+    """Means of the modes, counter-clockwise from the positive x axis."""
     angle = 2 * jnp.pi * jnp.arange(MODES) / MODES
     return RADIUS * jnp.stack([jnp.cos(angle), jnp.sin(angle)], axis=-1)
 

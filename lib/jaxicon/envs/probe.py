@@ -28,7 +28,9 @@ class Probe(NamedTuple):
         return environment(self.mdp, self.horizon)._replace(observe=lambda state: jnp.asarray(self.features)[state])
 
 
-def probe(goes: list[list[int]], reward: list[list[float]], values: list[list[float]], starts: int = 1, horizon=10):
+def probe(
+    goes: list[list[int]], reward: list[list[float]], values: list[list[float]], starts: int = 1, horizon: int = 10
+) -> Probe:
     """A deterministic probe whose last state is the end: goes[s][a] and reward[s][a] for the other states.
 
     The first `starts` states are equally likely to be the first one. What is seen is -1, +1 or, in a single state, 0.

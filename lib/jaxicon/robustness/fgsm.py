@@ -47,4 +47,5 @@ def raise_loss(
 
 
 def accuracy(predict: Predict, x: Float[Array, "b d"], y: Int[Array, "b"]) -> Float[Array, ""]:
+    """Share of x whose largest logit is that of y."""
     return (predict(x).argmax(-1) == y).mean(dtype=x.dtype)
