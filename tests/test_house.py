@@ -122,7 +122,7 @@ def test_no_function_is_longer_than_a_screen(path):
 
 
 def public() -> list:
-    """(file, function) of the library that another part of the code imports by name, or that its file is called after."""
+    """(file, function) of the library that another part of the code imports, or that its file is called after."""
     other = lambda path, module: path not in OURS or library(module) != part(path)
     asked = {module for path in SHIPPED for _, module in imports(path) if other(path, module)}
     spelled = lambda path, f: ".".join(["jaxicon", *path.relative_to(LIBRARY).with_suffix("").parts, f.name])
