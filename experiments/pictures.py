@@ -19,3 +19,19 @@ def cartpole(x: float, theta: float, caption: str = "", width: int = 360, height
     pen.line([(centre, ground - 20), tip], fill="#e67e22", width=8)
     pen.text((20, height - 30), caption, fill="black", font=ImageFont.load_default(18))
     return np.asarray(image)
+
+
+def pendulum(theta: float, torque: float, caption: str = "", size: int = 240) -> np.ndarray:
+    """uint8 [size, size, 3]: the rod (1 m) at theta from upright, counter-clockwise; an arc as long as the torque."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    centre, length = size / 2, 0.36 * size
+    tip = (centre - length * np.sin(theta), centre - length * np.cos(theta))
+    image = Image.new("RGB", (size, size), "white")
+    pen = ImageDraw.Draw(image)
+    pen.line([(centre, centre), tip], fill="#e67e22", width=14)
+    pen.ellipse([centre - 9, centre - 9, centre + 9, centre + 9], fill="#2c3e50")
+    arc, turn = [centre - 24, centre - 24, centre + 24, centre + 24], 60 * torque  # degrees; the axis points down
+    pen.arc(arc, *sorted((-90.0, -90.0 - turn)), fill="#2980b9", width=5)
+    pen.text((12, size - 28), caption, fill="black", font=ImageFont.load_default(18))
+    return np.asarray(image)
