@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from scipy.optimize import linprog
 
-from jaxicon.ops.returns import action_values, one_step_target, policy_value
+from jaxicon.ops.returns import action_values, gae, one_step_target, policy_value
 
 DISCOUNT = 0.9
 
@@ -52,3 +52,64 @@ def test_an_undiscounted_walk_that_ends_is_worth_its_expected_length(x64):
 def test_only_a_terminal_state_cuts_the_bootstrap():
     target = one_step_target(jnp.array([1.0, 1.0]), jnp.array([False, True]), 0.5, jnp.array([10.0, 10.0]))
     np.testing.assert_allclose(target, [6.0, 1.0])
+
+
+def looped(reward, terminal, truncated, value, next_value, discount, trace) -> np.ndarray:
+    """Equation 16 of Schulman et al. 2016 as it stands: from every step to the end of its episode."""
+    advantages = np.zeros(len(reward))
+    for start in range(len(reward)):
+        for t in range(start, len(reward)):
+            future = 0 if terminal[t] else discount * next_value[t]
+            advantages[start] += (discount * trace) ** (t - start) * (reward[t] + future - value[t])
+            if terminal[t] or truncated[t]:
+                break
+    return advantages
+
+
+def played(steps: int = 60):
+    """Random steps, some of them the last ones of an episode; what follows a cut-off step is not what comes next."""
+    random = np.random.default_rng(1)
+    reward, value, next_value = random.normal(size=(3, steps))
+    terminal = random.uniform(size=steps) < 0.1
+    truncated = ~terminal & (random.uniform(size=steps) < 0.1)
+    running = np.flatnonzero(~(terminal | truncated)[:-1])
+    next_value[running] = value[running + 1]
+    assert terminal.any()
+    assert truncated.any()
+    return reward, terminal, truncated, value, next_value
+
+
+@pytest.mark.parametrize("trace", [0.0, 0.7, 1.0])
+def test_advantages_are_those_of_a_loop_over_episodes(x64, trace):
+    rows = played()
+    got = gae(*map(jnp.asarray, rows), DISCOUNT, trace)
+    np.testing.assert_allclose(got, looped(*rows, DISCOUNT, trace), rtol=1e-11, atol=1e-13)
+
+
+def test_at_trace_one_an_advantage_is_the_return_less_the_value(x64):
+    """Discounted rewards to the end of the episode; the value of what followed stands for what was cut off."""
+    reward, terminal, truncated, value, next_value = rows = played()
+    ends = [*np.flatnonzero(terminal | truncated), len(reward) - 1]
+    got = gae(*map(jnp.asarray, rows), DISCOUNT, 1.0)
+    for t in range(len(reward)):
+        end = next(e for e in ends if e >= t)
+        powers = DISCOUNT ** np.arange(end - t + 2)
+        rest = np.append(reward[t : end + 1], 0 if terminal[end] else next_value[end])
+        np.testing.assert_allclose(got[t], powers @ rest - value[t], rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.system("rl.advantage")
+def test_with_exact_values_the_expected_one_step_advantage_is_q_less_v(x64, tables):
+    """By enumeration of what may follow; the policy's mean advantage is zero in every state."""
+    transition, reward, policy = tables
+    chain = np.einsum("sa,sap->sp", policy, transition)
+    value = np.linalg.solve(np.eye(6) - DISCOUNT * chain, (policy * reward).sum(-1))
+    never = jnp.zeros(1, bool)
+    advantage = np.zeros((6, 3))
+    for s, a, after in np.ndindex(6, 3, 6):
+        row = (jnp.array([x]) for x in (value[s], value[after]))
+        one = gae(jnp.array([reward[s, a]]), never, never, *row, DISCOUNT, 0.95)
+        advantage[s, a] += transition[s, a, after] * one[0]
+    q = reward + DISCOUNT * transition @ value
+    np.testing.assert_allclose(advantage, q - value[:, None], atol=1e-11)
+    np.testing.assert_allclose((policy * advantage).sum(-1), 0, atol=1e-11)

@@ -107,6 +107,7 @@ class Episode(NamedTuple):
     """One episode from a fresh start; after its end `alive` is false and the reward 0."""
 
     state: Any  # leading axis t = 0 .. horizon - 1: the state before each step
+    action: Array
     reward: Float[Array, "t"]
     alive: Bool[Array, "t"]
 
@@ -120,7 +121,7 @@ def episode(key: Key, env: Environment, policy: Callable[[Key, Array], Array]) -
         act_key, step_key = jax.random.split(jax.random.fold_in(play_key, t))
         action = policy(act_key, env.observe(state))
         after, reward, terminal = env.step(step_key, state, action)
-        return (after, alive & ~terminal), Episode(state, jnp.where(alive, reward, 0), alive)
+        return (after, alive & ~terminal), Episode(state, action, jnp.where(alive, reward, 0), alive)
 
     return jax.lax.scan(advance, (env.reset(start_key), jnp.array(True)), jnp.arange(env.horizon))[1]
 

@@ -11,18 +11,28 @@ from jaxicon.nn.network import Network, default_float, from_linen
 class MLP(linen.Module):
     sizes: tuple[int, ...]
     activation: Callable
+    weights: Callable
+    last_weights: Callable
 
     @linen.compact
     def __call__(self, x):
-        dense = lambda size: linen.Dense(size, param_dtype=default_float())
+        dense = lambda size, weights: linen.Dense(size, param_dtype=default_float(), kernel_init=weights)
         for size in self.sizes[:-1]:
-            x = self.activation(dense(size)(x))
-        return dense(self.sizes[-1])(x)
+            x = self.activation(dense(size, self.weights)(x))
+        return dense(self.sizes[-1], self.last_weights)(x)
 
 
-def mlp(*sizes: int, activation: Callable = linen.relu) -> Network:
-    """x [..., d] -> [..., sizes[-1]]; weights LeCun normal, biases zero."""
-    return from_linen(MLP(sizes, activation))
+def mlp(
+    *sizes: int,
+    activation: Callable = linen.relu,
+    weights: Callable = linen.initializers.lecun_normal(),
+    last_weights: Callable | None = None,
+) -> Network:
+    """x [..., d] -> [..., sizes[-1]]; initial weights LeCun normal, biases zero.
+
+    Another initialiser, init(key, shape, dtype), may be given for the weights, and a different one for the last layer.
+    """
+    return from_linen(MLP(sizes, activation, weights, last_weights or weights))
 
 
 def forward(params: dict, x: jax.Array, activation: Callable = linen.relu) -> jax.Array:

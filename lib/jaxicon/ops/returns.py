@@ -1,8 +1,8 @@
-"""Bellman's equations: exact backups on tables, one-step targets on samples.
+"""Bellman's equations: exact backups on tables, targets and advantages on samples.
 
-Notes    RL & DL notebook U1; DL4CV lectures 21 and 24; deep-learning cookbook, Reinforcement learning
-Book     Sutton & Barto 2018, §3.5, §3.6
-Systems  rl.bellman_optimality rl.bellman_expectation
+Notes    RL & DL notebook U1; DL4CV lectures 21 and 24; deep-learning cookbook, Reinforcement learning; CS182 §7.4
+Book     Sutton & Barto 2018, §3.5, §3.6; Schulman et al. 2016, arXiv:1506.02438, for `gae`
+Systems  rl.bellman_optimality rl.bellman_expectation rl.advantage
 """
 
 import jax
@@ -37,3 +37,28 @@ def one_step_target(
 ) -> Float[Array, "*b"]:
     """r + discount * v(s'), and r alone where s' is terminal. A truncated episode is not terminal: it bootstraps."""
     return reward + discount * jnp.where(terminal, 0.0, next_value)
+
+
+def gae(
+    reward: Float[Array, "t"],
+    terminal: Bool[Array, "t"],
+    truncated: Bool[Array, "t"],
+    value: Float[Array, "t"],
+    next_value: Float[Array, "t"],
+    discount: float,
+    trace: float,
+) -> Float[Array, "t"]:
+    """Generalised advantages: sum_l (discount * trace)^l delta_{t+l} up to the end of the episode, equation 16, with
+    delta = r + discount * v(s') - v(s), the one-step advantage, which is all that is left at trace = 0.
+
+    next_value[i] is the value of what followed step i before any reset, so that it is not value[i + 1] where an episode
+    was cut off. A terminal step cuts the bootstrap in delta; a truncated one only ends the sum.
+    """
+    delta = one_step_target(reward, terminal, discount, next_value) - value
+
+    def back(following, row):
+        delta, over = row
+        advantage = delta + discount * trace * jnp.where(over, 0, following)
+        return advantage, advantage
+
+    return jax.lax.scan(back, jnp.zeros((), delta.dtype), (delta, terminal | truncated), reverse=True)[1]

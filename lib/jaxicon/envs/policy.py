@@ -1,0 +1,95 @@
+"""Stochastic policies: the output of a network as a distribution over actions, and how it plays."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from jaxicon.core.errors import ConfigError
+from jaxicon.core.method import Key
+from jaxicon.envs.environment import Box, Discrete, Running, Transition, Vectorised
+from jaxicon.ops.distributions import categorical_entropy, categorical_log_prob, gaussian_entropy, gaussian_log_prob
+
+LOG_STD = (-5.0, 2.0)  # what a network may say of it
+
+
+class Policy(NamedTuple):
+    """A family of distributions over actions; its parameters are the output [..., size] of a network.
+
+    sample(key, output) -> action       one draw for each row; it may lie beyond the bounds
+    log_prob(output, action) -> [...]   of what was drawn
+    entropy(output) -> [...]
+    mode(output) -> action              the likeliest one within the bounds
+    bounded(action) -> action           the nearest one within the bounds: what is played
+    """
+
+    size: int
+    sample: Callable
+    log_prob: Callable
+    entropy: Callable
+    mode: Callable
+    bounded: Callable
+
+
+def policy(actions: Discrete | Box) -> Policy:
+    """Categorical over discrete actions, Gaussian over a box; raises ConfigError for a box without bounds."""
+    return over_discrete(actions) if isinstance(actions, Discrete) else over_box(actions)
+
+
+def over_discrete(actions: Discrete) -> Policy:
+    """The parameters are logits."""
+    return Policy(
+        actions.count,
+        sample=jax.random.categorical,
+        log_prob=categorical_log_prob,
+        entropy=categorical_entropy,
+        mode=lambda output: output.argmax(-1),
+        bounded=lambda action: action,
+    )
+
+
+def over_box(actions: Box) -> Policy:
+    """The parameters are means and log standard deviations, in half widths of the box from its centre."""
+    if not np.isfinite([actions.low, actions.high]).all():
+        raise ConfigError(f"policy: needs bounded actions, got {actions}")
+    centre, half = (actions.high + actions.low) / 2, (actions.high - actions.low) / 2
+    rows = lambda x, like: jnp.broadcast_to(jnp.asarray(x, like.dtype), like.shape)
+    bounded = lambda action: jnp.clip(action, rows(actions.low, action), rows(actions.high, action))
+
+    def moments(output):
+        """(mean, log_std) in the units of the actions."""
+        mean, log_std = jnp.split(output, 2, -1)
+        return rows(centre, mean) + rows(half, mean) * mean, jnp.clip(log_std, *LOG_STD) + jnp.log(rows(half, mean))
+
+    def sample(key, output):
+        mean, log_std = moments(output)
+        return mean + jnp.exp(log_std) * jax.random.normal(key, mean.shape, mean.dtype)
+
+    return Policy(
+        2 * centre.size,
+        sample=sample,
+        log_prob=lambda output, action: gaussian_log_prob(*moments(output), action),
+        entropy=lambda output: gaussian_entropy(moments(output)[1]),
+        mode=lambda output: bounded(moments(output)[0]),
+        bounded=bounded,
+    )
+
+
+def rollout(
+    key: Key, envs: Vectorised, running: Running, family: Policy, output: Callable[[Array], Array], steps: int
+) -> tuple[Running, Transition]:
+    """The next steps of n copies, played by the policy with parameters output(obs); transitions [steps, n].
+
+    Their actions are those that were drawn, of which log_prob speaks, not the bounded ones that were played.
+    """
+
+    def move(running, t):
+        act_key, env_key = jax.random.split(jax.random.fold_in(key, t))
+        action = family.sample(act_key, output(envs.observe(running)))
+        running, seen = envs.step(env_key, running, family.bounded(action))
+        return running, seen._replace(action=action)
+
+    return jax.lax.scan(move, running, jnp.arange(steps))
