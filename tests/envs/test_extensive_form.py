@@ -9,7 +9,15 @@ import numpy as np
 import pytest
 
 from jaxicon.core.errors import ConfigError
-from jaxicon.envs.best_response import best_response, exploitability, nash_conv, plan, uniform, value
+from jaxicon.envs.best_response import (
+    best_response,
+    exploitability,
+    legal_moves,
+    nash_conv,
+    plan,
+    uniform,
+    value,
+)
 from jaxicon.envs.extensive_form import Chance, Decision, Terminal, extensive_form
 from jaxicon.envs.kuhn import kuhn
 from jaxicon.envs.leduc import leduc
@@ -82,6 +90,12 @@ def test_kuhn_has_12_information_sets_and_30_terminal_histories():
 
 
 @pytest.mark.system("game.extensive_form")
+def test_kuhn_offers_two_moves_everywhere_and_uniform_play_halves_them():
+    for legal, policy in zip(legal_moves(kuhn()), uniform(kuhn()), strict=True):
+        np.testing.assert_array_equal(legal.sum(1), np.full(6, 2))
+        np.testing.assert_array_equal(policy, np.where(legal, 0.5, 0))
+
+
 def test_leduc_has_the_sets_and_the_legal_moves_of_openspiel():
     table = np.load(ROOT / "tests/golden/leduc_cfr.npz")
     ours = {infoset: "".join(moves) for (_, infoset), moves in choices(leduc).items()}

@@ -17,6 +17,7 @@ from jaxicon.generative.vae import (
     decode,
     importance_weighted,
     log_likelihood,
+    reconstruct,
     reparameterise,
     vae,
 )
@@ -139,6 +140,9 @@ def test_learns_digits(key):
     assert factorised + 1 < measured["elbo"] < log_likelihood(weight_key, state, jnp.array(x_test), 500).mean()
     assert measured["rate"] > 1
     assert measured["elbo"] == pytest.approx(-measured["rate"] - measured["distortion"], rel=1e-5)
+
+    error = lambda image: np.square(image - x_test).sum(1).mean()
+    assert error(reconstruct(state, jnp.array(x_test))) < error(x.mean(0)) / 2
 
     classifier = KNeighborsClassifier(10).fit(x, y)
     samples = np.asarray(method.sample(sample_key, state, 500))

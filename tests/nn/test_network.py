@@ -1,11 +1,11 @@
-"""A network from Flax NNX is the pair of functions that the module computes."""
+"""A network is the pair of functions that a Flax module computes."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxicon.nn.mlp import forward, mlp
-from jaxicon.nn.network import from_nnx
+from jaxicon.nn.network import default_float, from_linen, from_nnx
 
 
 def test_an_nnx_module_becomes_a_pair_of_pure_functions(key):
@@ -33,3 +33,15 @@ def test_forward_reads_the_sizes_off_the_parameters(key):
     hidden = np.tanh(x @ params["params"]["Dense_0"]["kernel"] + params["params"]["Dense_0"]["bias"][None])
     expected = hidden @ params["params"]["Dense_1"]["kernel"] + params["params"]["Dense_1"]["bias"][None]
     np.testing.assert_allclose(forward(params, x, jnp.tanh), expected, rtol=1e-5)
+
+
+def test_parameters_have_the_default_float(x64, key):
+    from flax import linen
+
+    single = jax.eval_shape(from_linen(linen.Dense(2)).init, key, jnp.ones((1, 3), jnp.float32))
+    double = jax.eval_shape(mlp(2).init, key, jnp.ones((1, 3)))
+    dtypes = lambda params: {x.dtype for x in jax.tree.leaves(params)}
+    assert dtypes(single) == {jnp.dtype("float32")}  # Flax's own choice, which the networks here do not leave to it
+    assert dtypes(double) == {jnp.dtype("float64")} == {default_float()}
+    with jax.enable_x64(False):
+        assert default_float() == jnp.float32

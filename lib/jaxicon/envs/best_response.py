@@ -25,6 +25,7 @@ def spans(levels: tuple[Level, ...]) -> list[tuple[Level, slice]]:
 
 
 def legal_moves(game: Game) -> tuple[Bool[Array, "i a"], Bool[Array, "j a"]]:
+    """Of both players, at every information set: which moves there are."""
     return tuple(jnp.concatenate([level.legal for level in levels]) for levels in game.levels)
 
 
@@ -41,7 +42,9 @@ def plan(levels: tuple[Level, ...], policy: Float[Array, "i a"]) -> Float[Array,
     return jnp.concatenate(parts)
 
 
-def backup(levels: tuple[Level, ...], other: Float[Array, "s"], choose: Callable):
+def backup(
+    levels: tuple[Level, ...], other: Float[Array, "s"], choose: Callable
+) -> tuple[Float[Array, "i a"], Float[Array, "i"]]:
     """(1) q [i, a] of every move and v [i] of every set, both times the others' reach, against the plan `other`.
 
     choose(q [n, a], level, rows) -> v [n] is the mean under a strategy, or the maximum.

@@ -20,6 +20,7 @@ def default_float() -> jax.typing.DTypeLike:
 
 
 def from_linen(module: linen.Module) -> Network:
+    """Its init and apply; a module's parameters are below "params"."""
     return Network(module.init, module.apply)
 
 
