@@ -24,7 +24,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from experiments.task import Result, Task, first_seed
+from experiments.task import Result, Task
 from jaxicon.core.method import Fit, Key, Predictor, from_loss
 from jaxicon.core.stream import epochs
 from jaxicon.data.digits import digits
@@ -83,15 +83,19 @@ def orders(key: Key, experiment: Experiment, params, x, target) -> dict:
     return maps(experiment, params, x, target) | {"brightest": x + 1e-3 * noise, "random": jnp.sign(x) + noise}
 
 
-def deletion(params, x, target, order):
+def deletion(params, x, target, orders: dict) -> dict:
     """Probability of the target [n, 65] after 0 .. 64 pixels were erased, in falling order; ink before paper."""
-    rank = jnp.where(x > 0, -order, jnp.inf).argsort(-1).argsort(-1)
 
-    def after(count):
-        p = jax.nn.softmax(NET.apply(params, jnp.where(rank < count, 0, x)))
-        return jnp.take_along_axis(p, target[:, None], 1)[:, 0]
+    def curve(order):
+        rank = jnp.where(x > 0, -order, jnp.inf).argsort(-1).argsort(-1)
 
-    return jax.lax.map(after, jnp.arange(PIXELS + 1)).T
+        def after(count):
+            p = jax.nn.softmax(NET.apply(params, jnp.where(rank < count, 0, x)))
+            return jnp.take_along_axis(p, target[:, None], 1)[:, 0]
+
+        return jax.lax.map(after, jnp.arange(PIXELS + 1)).T
+
+    return dict(zip(orders, jax.lax.map(curve, jnp.stack([*orders.values()])), strict=True))
 
 
 def until_blank(curve, x):
@@ -108,7 +112,8 @@ def build(experiment: Experiment) -> Task:
         logits = NET.apply(state.params, x)
         target = logits.argmax(-1)
         found = orders(key, experiment, state.params, x, target)
-        scores = {f"deletion_{n}": until_blank(deletion(state.params, x, target, r), x) for n, r in found.items()}
+        curves = deletion(state.params, x, target, found)
+        scores = {f"deletion_{name}": until_blank(curve, x) for name, curve in curves.items()}
         return scores | {"absorbed": 1 - (found["composite"].sum(-1) / logits.max(-1)).mean()}
 
     method = classifier(experiment.learning_rate)
@@ -116,25 +121,36 @@ def build(experiment: Experiment) -> Task:
 
 
 def figures(result: Result) -> dict:
+    x = jnp.asarray(digits().test[0])
+    shares = np.linspace(0, 1, 41)
+    places = np.round(shares[None] * np.asarray((x > 0).sum(-1, keepdims=True))).astype(int)
+
+    @jax.jit
+    @jax.vmap
+    def explained(key, params):
+        """What was read [n], maps [n, 64] by name, and means of deletion's curves at the shares of ink erased."""
+        read = NET.apply(params, x).argmax(-1)
+        found = orders(key, result.experiment, params, x, read)
+        curves = deletion(params, x, read, found)
+        return read, found, {name: jnp.take_along_axis(c, places, 1).mean(0) for name, c in curves.items()}
+
+    read, found, curves = jax.tree.map(np.asarray, explained(result.keys, result.state.params))
     return {
-        "What speaks for (red) and against (blue) the digit that was read": relevance_maps(result),
-        "Probability of the digit while its ink is erased": deletion_curves(result),
+        "What speaks for (red) and against (blue) the digit that was read": relevance_maps(read[0], found),
+        "Probability of the digit while its ink is erased": deletion_curves(shares, curves),
     }
 
 
-def relevance_maps(result: Result, count: int = 6):
-    """Digits and their maps, each on a scale of its own."""
+def relevance_maps(read: np.ndarray, found: dict):
+    """Digits and their maps in the first seed, each on a scale of its own."""
     from matplotlib.figure import Figure
 
     x, y = digits().test
-    x = x[[np.flatnonzero(y == digit)[0] for digit in (0, 2, 3, 5, 7, 8)[:count]]]
-    params = first_seed(result).params
-    read = NET.apply(params, x).argmax(-1)
-    found = maps(result.experiment, params, x, read)
-    rows = {"digit": x} | {name: np.asarray(found[name]) for name in ("zero", "epsilon", "gamma", "composite")}
+    shown = [np.flatnonzero(y == digit)[0] for digit in (0, 2, 3, 5, 7, 8)]
+    rows = {"digit": x} | {name: found[name][0] for name in ("zero", "epsilon", "gamma", "composite")}
     figure = Figure(figsize=(6.4, 5.4), layout="constrained")
-    for (name, images), line in zip(rows.items(), figure.subplots(len(rows), count), strict=True):
-        for i, axes in enumerate(line):
+    for (name, images), line in zip(rows.items(), figure.subplots(len(rows), len(shown)), strict=True):
+        for i, axes in zip(shown, line, strict=True):
             limit = abs(images[i]).max()
             colours = {"cmap": "gray_r", "vmin": 0} if name == "digit" else {"cmap": "RdBu_r", "vmin": -limit}
             axes.imshow(images[i].reshape(8, 8), vmax=limit, **colours)
@@ -145,30 +161,17 @@ def relevance_maps(result: Result, count: int = 6):
     return figure
 
 
-def deletion_curves(result: Result):
+def deletion_curves(shares: np.ndarray, curves: dict):
     """Against the share of the ink that is gone: means over the test digits and the seeds."""
     from matplotlib.figure import Figure
 
-    x = jnp.asarray(digits().test[0])
-    shares = np.linspace(0, 1, 41)
-    places = np.round(shares[None] * np.asarray((x > 0).sum(-1, keepdims=True))).astype(int)
-
-    @jax.jit
-    def curves(key, params):
-        target = NET.apply(params, x).argmax(-1)
-        found = orders(key, result.experiment, params, x, target)
-        curve = lambda order: jnp.take_along_axis(deletion(params, x, target, order), places, 1).mean(0)
-        return {name: curve(order) for name, order in found.items()}
-
-    found = jax.vmap(curves)(result.keys, result.state.params)
     figure = Figure(figsize=(6, 4.5), layout="constrained")
     axes = figure.subplots()
     for name in ("random", "brightest", "gamma", "composite", "epsilon", "zero"):
-        axes.plot(
-            100 * shares, 100 * np.asarray(found[name]).mean(0), "--" if name == "zero" else "-", lw=2, label=name
-        )
+        style = "--" if name == "zero" else "-"
+        axes.plot(100 * shares, 100 * curves[name].mean(0), style, lw=2, label=name)
     axes.set(xlabel="ink erased (%)", ylabel="probability of the digit (%)", ylim=(0, 102))
-    axes.set_title(f"The most relevant ink first ({len(result.keys)} seeds)")
+    axes.set_title(f"The most relevant ink first (seeds: {len(curves['zero'])})")
     axes.legend()
     axes.grid(alpha=0.3)
     return figure

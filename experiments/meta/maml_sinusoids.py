@@ -24,7 +24,7 @@ from experiments.task import Result, Task, first_seed
 from jaxicon.core.method import Key, Learner
 from jaxicon.core.stream import synthetic
 from jaxicon.data.sinusoids import Tasks, X, sinusoids
-from jaxicon.meta.maml import Config, adapt, adapted_losses, maml, squared_error
+from jaxicon.meta.maml import Config, adapt, maml, squared_error
 from jaxicon.nn.mlp import mlp
 
 NET = mlp(40, 40, 1)
@@ -66,11 +66,23 @@ def all_points(tasks: Tasks) -> Tasks:
     return Tasks(tasks.support, jax.tree.map(lambda *x: jnp.concatenate(x, axis=1), *tasks))
 
 
+def path(params, tasks: Tasks, rate: float, steps: int):
+    """Mean squared error [steps + 1] on new waves after 0 .. steps steps."""
+
+    def step(phis, _):
+        error = jax.vmap(LOSS)(phis, tasks.query).mean()
+        return jax.vmap(lambda phi, support: adapt(LOSS, phi, support, rate, 1))(phis, tasks.support), error
+
+    count = tasks.query[0].shape[0]
+    start = jax.tree.map(lambda p: jnp.broadcast_to(p, (count, *p.shape)), params)
+    return jax.lax.scan(step, start, length=steps + 1)[1]
+
+
 def errors(experiment: Experiment, state, tasks: Tasks, steps: int) -> dict:
-    """Mean squared error after `steps` steps, by name; for `pretrained` at its best rate."""
-    after = lambda name, rate: adapted_losses(LOSS, state[name].params, tasks, rate, steps).mean()
-    tried = jax.vmap(lambda rate: after("pretrained", rate))(RATES)
-    return {"maml": after("maml", experiment.method.inner_rate), "pretrained": jnp.nan_to_num(tried, nan=jnp.inf).min()}
+    """`path` by name; for `pretrained` at the rate that is best for each number of steps."""
+    tried = jax.vmap(lambda rate: path(state["pretrained"].params, tasks, rate, steps))(RATES)
+    best = jnp.where(jnp.isfinite(tried), tried, jnp.inf).min(0)
+    return {"maml": path(state["maml"].params, tasks, experiment.method.inner_rate, steps), "pretrained": best}
 
 
 def build(experiment: Experiment) -> Task:
@@ -83,8 +95,8 @@ def build(experiment: Experiment) -> Task:
 
     def measure(key: Key, state) -> dict:
         error = errors(experiment, state, sinusoids(key, 500, experiment.shots, 100), 1)
-        found = {f"{name}_1": value for name, value in error.items()}
-        return found | {"ratio": error["maml"] / error["pretrained"]}
+        found = {f"{name}_1": curve[1] for name, curve in error.items()}
+        return found | {"ratio": found["maml_1"] / found["pretrained_1"]}
 
     held_out = synthetic(lambda key: sinusoids(key, 500, experiment.shots, experiment.shots))
     return Task(beside(methods, views), experiment.steps, stream, held_out, measure=measure, chunk=500)
@@ -106,6 +118,11 @@ def waves(result: Result):
     x = jnp.linspace(*X, 200)[:, None]
     new = sinusoids(jax.random.key(3), 20, result.experiment.shots, 1)
     height = abs(new.support[1]).max((1, 2)).argsort()
+
+    @jax.jit
+    def adapted(params, points):
+        return [NET.apply(adapt(LOSS, params, points, rate, steps), x) for steps in (0, 1, 5)]
+
     figure = Figure(figsize=(7, 5.5), layout="constrained")
     panels = figure.subplots(2, 2, sharex=True, sharey="row")
     for i, row in zip((height[10], height[19]), panels, strict=True):
@@ -113,9 +130,9 @@ def waves(result: Result):
         wave = np.linalg.lstsq(np.hstack([np.sin(points[0]), np.cos(points[0])]), np.asarray(points[1]), rcond=None)[0]
         for name, axes in zip(("maml", "pretrained"), row, strict=True):
             axes.plot(x, wave[0] * np.sin(x) + wave[1] * np.cos(x), color="0.6", lw=4, label="the wave")
-            for steps, style in ((0, ":"), (1, "--"), (5, "-")):
-                phi = adapt(LOSS, state[name].params, points, rate, steps)
-                axes.plot(x, NET.apply(phi, x), style, lw=2, label=f"{steps} steps")
+            curves = adapted(state[name].params, points)
+            for curve, style, label in zip(curves, (":", "--", "-"), ("0 steps", "1 step", "5 steps"), strict=True):
+                axes.plot(x, curve, style, lw=2, label=label)
             axes.plot(*points, "k^", markersize=7)
             axes.set_title(name, fontsize=13)
             axes.grid(alpha=0.3)
@@ -131,17 +148,15 @@ def learning_curves(result: Result):
     from matplotlib.figure import Figure
 
     tasks = sinusoids(jax.random.key(4), 500, result.experiment.shots, 100)
-    counts = range(11)
-    run = lambda steps: jax.jit(jax.vmap(lambda state: errors(result.experiment, state, tasks, steps)))(result.state)
-    found = [run(steps) for steps in counts]
+    found = jax.jit(jax.vmap(lambda state: errors(result.experiment, state, tasks, 10)))(result.state)
     figure = Figure(figsize=(6, 4.5), layout="constrained")
     axes = figure.subplots()
     for name, label in (("pretrained", "pretrained, best rate for each number of steps"), ("maml", "MAML")):
-        curve = np.array([error[name] for error in found])
-        axes.plot(counts, curve.mean(1), "o-", label=label)
-        axes.fill_between(counts, curve.min(1), curve.max(1), alpha=0.2)
+        curves = np.asarray(found[name])
+        axes.plot(curves.mean(0), "o-", label=label)
+        axes.fill_between(range(11), curves.min(0), curves.max(0), alpha=0.2)
     axes.set(xlabel="steps on ten points", ylabel="mean squared error", ylim=(0, None))
-    axes.set_title(f"New waves ({len(result.keys)} seeds: mean, range)")
+    axes.set_title(f"New waves (seeds: {len(result.keys)}; mean, range)")
     axes.grid(alpha=0.3)
     axes.legend()
     return figure

@@ -7,7 +7,7 @@ from jax.flatten_util import ravel_pytree
 from jaxicon.core.run import fresh, train
 from jaxicon.core.stream import synthetic
 from jaxicon.data.sinusoids import Tasks, sinusoids
-from jaxicon.meta.maml import Config, adapted_losses, maml, squared_error
+from jaxicon.meta.maml import Config, adapt, adapted_losses, maml, squared_error
 from jaxicon.nn.mlp import mlp
 from jaxicon.nn.network import Network
 
@@ -68,6 +68,8 @@ def test_on_quadratic_tasks_the_gradient_has_a_closed_form(key, x64):
     value, gradient = jax.jit(jax.value_and_grad(meta))(theta)
     shrink = np.linalg.matrix_power(np.eye(3) - rate * hessian, steps)
     phi = support + (theta[None] - support) @ shrink
+    found = jax.jit(jax.vmap(lambda place: adapt(loss, theta, place, rate, steps)))(support)
+    np.testing.assert_allclose(found, phi, rtol=1e-10)
     expected = (phi - query) @ hessian @ shrink
     np.testing.assert_allclose(gradient, expected.mean(0), rtol=1e-10)
     np.testing.assert_allclose(value, np.mean([d @ hessian @ d / 2 for d in phi - query]), rtol=1e-10)

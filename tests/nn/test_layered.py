@@ -8,7 +8,7 @@ from flax import linen
 from jax import lax
 
 from jaxicon.core.errors import ConfigError
-from jaxicon.nn.layered import Layered, avg_pool, conv, dense, flatten, max_pool, relu
+from jaxicon.nn.layered import Layered, avg_pool, conv, dense, flatten, max_pool, relu, without_params
 
 NET = Layered(
     {
@@ -82,6 +82,13 @@ def test_kernels_are_lecun_normal(key):
     kernel = jax.jit(conv(1000).init)(key, jnp.zeros((1, 4, 4, 10)))["kernel"]
     assert kernel.shape == (3, 3, 10, 1000)
     np.testing.assert_allclose(kernel.var() * 90, 1, rtol=0.02)
+
+
+def test_a_layer_without_parameters_is_its_function(key):
+    net = Layered({"square": without_params(jnp.square), "sum": without_params(lambda x: x.sum(-1))})
+    params = net.init(key, jnp.ones((1, 3)))
+    assert params == {"square": {}, "sum": {}}
+    assert net.apply(params, jnp.array([[1.0, 2.0, 3.0]])).tolist() == [14]
 
 
 def test_an_unknown_layer_is_named(case):

@@ -59,6 +59,7 @@ class Layered:
 
 
 def without_params(function: Callable[[Array], Array]) -> Layer:
+    """A layer that has nothing to learn."""
     return Layer(lambda key, x: {}, lambda params, x: function(x))
 
 
@@ -90,10 +91,12 @@ def conv(features: int, window: int = 3, strides: int = 1, padding: ops.Padding 
 
 
 def max_pool(window: int, strides: int | None = None, padding: ops.Padding = "VALID") -> Layer:
+    """x [b, h, w, c] -> [b, h', w', c]."""
     return without_params(lambda x: ops.max_pool(x, window, strides, padding))
 
 
 def avg_pool(window: int, strides: int | None = None, padding: ops.Padding = "VALID") -> Layer:
+    """x [b, h, w, c] -> [b, h', w', c]."""
     return without_params(lambda x: ops.avg_pool(x, window, strides, padding))
 
 
