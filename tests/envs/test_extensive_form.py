@@ -91,7 +91,7 @@ def test_kuhn_has_12_information_sets_and_30_terminal_histories():
 
 @pytest.mark.system("game.extensive_form")
 def test_kuhn_offers_two_moves_everywhere_and_uniform_play_halves_them():
-    for legal, policy in zip(legal_moves(kuhn()), uniform(kuhn()), strict=True):
+    for legal, policy in zip(legal_moves(GAMES[kuhn]), uniform(GAMES[kuhn]), strict=True):
         np.testing.assert_array_equal(legal.sum(1), np.full(6, 2))
         np.testing.assert_array_equal(policy, np.where(legal, 0.5, 0))
 
