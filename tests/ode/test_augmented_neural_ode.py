@@ -1,0 +1,26 @@
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxicon.core.run import train
+from jaxicon.core.stream import epochs
+from jaxicon.ode.augmented_neural_ode import Config, augmented_neural_ode, lift
+from jaxicon.ode.neural_ode import integrator, trajectory
+
+
+def example():
+    x = np.linspace(-1, 1, 8, dtype=np.float32)[:, None]
+    return augmented_neural_ode(Config(hidden=(4,), tolerance=1e-2, max_steps=32)), epochs((x, -x), 4)
+
+
+@pytest.mark.system("ode.augmented_node")
+def test_minus_x_is_solved_by_trajectories_that_pass_each_other(key):
+    x = np.linspace(-1, 1, 9, dtype=np.float32)[:, None]
+    config = Config(hidden=(16,), learning_rate=1e-2)
+    state, history = train(key, augmented_neural_ode(config), epochs((x, -x), 9), 400)
+    assert history["loss"][-1] < 1e-3  # a plain one: 0.42
+    paths = trajectory(integrator(config), state.params["field"], lift(jnp.array(x), 1), jnp.linspace(0, 1, 40))
+    np.testing.assert_array_equal(paths[0], np.stack([x[:, 0], np.zeros(9)], axis=1))
+    np.testing.assert_allclose(paths[-1, :, 0], -x[:, 0], atol=0.1)
+    apart = jnp.linalg.norm(paths[:, :, None] - paths[:, None], axis=-1) + 9 * jnp.eye(9)[None]
+    assert apart.min() > 0.05
