@@ -171,8 +171,8 @@ def test_a_module_as_a_value_is_refused(package):
 
 
 def test_an_unknown_method_is_answered_with_near_ones():
-    with pytest.raises(ConfigError, match="did you mean 'mlp'"):
-        bundler.bundle("mpl")
+    with pytest.raises(ConfigError, match="did you mean 'value_iteration'"):
+        bundler.bundle("value_iteratoin")
 
 
 def imports_of_ours(text: str) -> list[str]:
