@@ -54,6 +54,25 @@ class Generator(NamedTuple):
     sample: Callable
 
 
+class Density(NamedTuple):
+    """A method whose state is a density, to evaluate and to sample from: log_prob(state, x) -> [b], in nats."""
+
+    init: Callable
+    step: Callable
+    evaluate: Callable
+    log_prob: Callable
+    sample: Callable
+
+
+class Encoder(NamedTuple):
+    """A method whose state turns data into features: encode(state, x) -> [b, d]."""
+
+    init: Callable
+    step: Callable
+    evaluate: Callable
+    encode: Callable
+
+
 class Agent(NamedTuple):
     """A method whose state is a policy: act(key, state, obs) -> action."""
 

@@ -41,9 +41,7 @@ class BatchNorm(linen.Module):
         if train:
             count, axes = x.size // features, tuple(range(x.ndim - 1))
             if count < 2:
-                raise ValueError(
-                    f"batch normalisation: x {x.shape} has one value a feature; training takes more"
-                )
+                raise ValueError(f"batch normalisation: x {x.shape} has one value a feature; training takes more")
             mean = x.mean(axes)
             var = jnp.square(x - along(mean)).mean(axes)
             seen = (lax.stop_gradient(mean), lax.stop_gradient(var) * count / (count - 1))
