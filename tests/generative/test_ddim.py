@@ -50,7 +50,22 @@ def test_every_eta_keeps_the_marginals(x64, key):
             by_noise, by_z = moved(jnp.ones(2), jnp.zeros(2)) - mean, moved(jnp.zeros(2), jnp.ones(2)) - mean
             np.testing.assert_allclose(mean, jnp.sqrt(alpha_bar[s]) * x0, atol=1e-12)
             np.testing.assert_allclose(by_noise**2 + by_z**2, 1 - alpha_bar[s], atol=1e-12)
-            assert (eta > 0 and s > 0) == bool(by_z[0] > 0)
+            np.testing.assert_allclose(by_z, eta * jnp.sqrt(posterior_variance(alpha_bar, s, t)), atol=1e-12)
+
+
+@pytest.mark.system("gen.ddim")
+def test_the_sampler_is_a_loop_over_its_times(x64, key):
+    """Data N(0, 4): the noise in x_t is sqrt(1 - share) x_t / (4 share + 1 - share), share = alpha_bar_t."""
+    alpha_bar, times = linear(100), [0, 5, 10, 40, 100]
+    x = jax.random.normal(key, (3, 2))
+    predict = exact(alpha_bar, np.zeros((1, 2)), np.full(2, 2.0))
+    ours = ddim(jax.random.key(0), predict, alpha_bar, jnp.array(times), x)
+    share, x = np.asarray(alpha_bar), np.asarray(x)
+    for s, t in ((40, 100), (10, 40), (5, 10), (0, 5)):
+        noise = np.sqrt(1 - share[t]) * x / (4 * share[t] + 1 - share[t])
+        x0 = (x - np.sqrt(1 - share[t]) * noise) / np.sqrt(share[t])
+        x = np.sqrt(share[s]) * x0 + np.sqrt(1 - share[s]) * noise
+    np.testing.assert_allclose(ours, x, rtol=1e-10)
 
 
 @pytest.mark.system("gen.ddim")

@@ -7,7 +7,7 @@ from scipy.stats import norm
 from jaxicon.core.errors import ConfigError
 from jaxicon.core.run import evaluate, train
 from jaxicon.core.stream import epochs, synthetic
-from jaxicon.generative.ddpm import Config, ancestral, bound, ddpm, noise_loss, reverse, schedule
+from jaxicon.generative.ddpm import Config, ancestral, bound, ddpm, noise_loss, predictor, reverse, schedule
 from jaxicon.nn.time_mlp import time_mlp
 from jaxicon.ops.diffusion import linear
 
@@ -66,17 +66,29 @@ def test_with_the_exact_noise_sampling_recovers_mean_and_covariance(x64):
 
 
 @pytest.mark.system("gen.ddpm")
+def test_a_step_back_has_the_mean_of_the_data_diffused_so_far_and_the_posteriors_variance(x64):
+    """E[x_(t-1) | x_t] by regression: the joint distribution of x_(t-1) and x_t is Gaussian where that of the data is."""
+    alpha_bar = linear(25)
+    share = np.asarray(alpha_bar)
+    a, c, b = transitions(exact(alpha_bar), alpha_bar, 3)
+    covariance = share[:, None, None] * COVARIANCE + (1 - share)[:, None, None] * np.eye(3)
+    keep = np.sqrt(share[1:] / share[:-1])[:, None, None]
+    slope = keep * covariance[:-1] @ np.linalg.inv(covariance[1:])
+    np.testing.assert_allclose(a, slope, atol=1e-10)
+    mean = np.sqrt(share)[:, None] * MEAN
+    np.testing.assert_allclose(c, mean[:-1] - np.einsum("tij,tj->ti", slope, mean[1:]), atol=1e-10)
+    posterior = (1 - share[1:] / share[:-1]) * (1 - share[:-1]) / (1 - share[1:])
+    np.testing.assert_allclose(b**2, posterior, rtol=1e-10, atol=1e-16)
+
+
+@pytest.mark.system("gen.ddpm")
 def test_the_sampler_is_the_chain_of_its_transitions(x64, key):
     alpha_bar, count = linear(25), 20_000
     x_key, step_key = jax.random.split(key)
     x = jax.random.normal(x_key, (count, 3))
     run = jax.jit(lambda key, x: ancestral(key, exact(alpha_bar), alpha_bar, jnp.arange(25, 0, -1), x))
     samples = np.asarray(run(step_key, x))
-    a, c, b = transitions(exact(alpha_bar), alpha_bar, 3)
-    share = np.asarray(alpha_bar)
-    posterior = (1 - share[1:] / share[:-1]) * (1 - share[:-1]) / (1 - share[1:])
-    np.testing.assert_allclose(b**2, posterior, rtol=1e-10, atol=1e-16)
-    mean, covariance = moments(a, c, b)
+    mean, covariance = moments(*transitions(exact(alpha_bar), alpha_bar, 3))
     white = np.linalg.solve(np.linalg.cholesky(covariance), (samples - mean).T)
     assert (abs(white.mean(1)) < 4.5 / np.sqrt(count)).all()
     assert (abs(np.cov(white) - np.eye(3)) < 4.5 * np.sqrt(2 / count)).all()
@@ -173,6 +185,8 @@ def test_predicts_with_the_moving_average(x64, key):
     moved = two._replace(params=jax.tree.map(jnp.zeros_like, two.params))
     sample = jax.jit(lambda state: method.sample(jax.random.clone(key), state, 4))
     np.testing.assert_array_equal(sample(two), sample(moved))
+    network, x, t = time_mlp(8, 1), jnp.ones((2, 3)), jnp.array([1, 7])
+    np.testing.assert_array_equal(predictor(network, moved)(x, t), network.apply(two.extra.params, x, t))
 
 
 def test_an_unknown_schedule_is_refused():
