@@ -67,7 +67,7 @@ def test_with_the_exact_noise_sampling_recovers_mean_and_covariance(x64):
 
 @pytest.mark.system("gen.ddpm")
 def test_a_step_back_has_the_mean_of_the_data_diffused_so_far_and_the_posteriors_variance(x64):
-    """E[x_(t-1) | x_t] by regression: the joint distribution of x_(t-1) and x_t is Gaussian where that of the data is."""
+    """E[x_(t-1) | x_t] by regression: Gaussian data are jointly Gaussian with what diffusion makes of them."""
     alpha_bar = linear(25)
     share = np.asarray(alpha_bar)
     a, c, b = transitions(exact(alpha_bar), alpha_bar, 3)
