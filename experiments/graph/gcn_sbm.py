@@ -8,7 +8,7 @@ Run      python -m experiments graph/gcn_sbm
 Expect   transductive >= 0.95 in 8 of 8 seeds
          accuracy 0.985 ± 0.02 over 8 seeds
 Tour     transductive in [0.95, 1]
-Cost     6 s
+Cost     12 s
 """
 
 from dataclasses import dataclass

@@ -3,6 +3,7 @@ import jax.numpy as jnp
 import jraph
 import numpy as np
 import pytest
+from jax.experimental.sparse import BCOO
 
 from jaxicon.core.run import evaluate, train
 from jaxicon.data.graphs import Nodes, karate_club, stochastic_block_model, whole
@@ -104,6 +105,27 @@ def test_padding_changes_nothing(x64):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-14), ours, theirs)
 
 
+def test_sparse_features_are_dense_ones_whose_zeros_cost_nothing(x64):
+    adjacency, x, y, labelled, params = problem(4)
+    x = np.where(np.random.default_rng(4).uniform(size=x.shape) < 0.3, x, 0)
+    graph = graph_of(adjacency, x, y, labelled)
+    sparse = graph._replace(nodes=graph.nodes._replace(x=BCOO.fromdense(graph.nodes.x)))
+    assert sparse.nodes.x.data.size == (x != 0).sum()
+    np.testing.assert_allclose(logits(params, sparse), dense_logits(params, adjacency, x), rtol=1e-12, atol=1e-12)
+    method = gcn(Config(hidden=4, dropout=0.0), 3)
+    ours, theirs = gradients(method, graph, params), gradients(method, sparse, params)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-14), ours, theirs)
+
+    one, two = np.flatnonzero(x)[:2]
+    factors = np.ones(x.size)
+    factors[one], factors[two] = 0, 3
+    hidden = jnp.full(17 * 4, 2.0)  # doubles every logit
+    expected = 2 * dense_logits(params, adjacency, x * factors.reshape(x.shape))
+    np.testing.assert_allclose(logits(params, graph, (jnp.array(factors), hidden)), expected, rtol=1e-12, atol=1e-12)
+    stored = jnp.array(factors[np.flatnonzero(x)])
+    np.testing.assert_allclose(logits(params, sparse, (stored, hidden)), expected, rtol=1e-12, atol=1e-12)
+
+
 @pytest.mark.system("graph.gcn_propagation")
 def test_propagation_is_a_mean_with_eigenvalues_above_minus_one_up_to_one(x64):
     club = karate_club()
@@ -134,8 +156,8 @@ def test_repeated_propagation_leaves_the_top_eigenvector_alone(x64, key):
 
 
 def test_dropout_keeps_the_mean_and_drops_each_layer_apart(x64, key):
-    first, second = dropout(key, 0.3, 2000, (4, 6))
-    assert (first.shape, second.shape) == ((2000, 4), (2000, 6))
+    first, second = (f.reshape(2000, -1) for f in dropout(key, 0.3, 2000 * 4, 2000 * 6))
+    assert (first.shape[1], second.shape[1]) == (4, 6)
     for factors in (first, second):
         np.testing.assert_allclose(np.unique(factors), [0, 1 / 0.7])
         np.testing.assert_allclose(factors.mean(), 1, atol=4.5 * np.sqrt(0.3 / 0.7 / factors.size))

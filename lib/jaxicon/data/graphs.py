@@ -15,17 +15,20 @@ import jax.numpy as jnp
 import jraph
 import networkx
 import numpy as np
+from jax.experimental.sparse import BCOO
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxicon.core.errors import DataError
 from jaxicon.core.method import Key
 from jaxicon.core.stream import Stream, placed
 
+Features = Array | BCOO  # dense, or sparse where most are zero, as words of a text are
+
 
 class Nodes(NamedTuple):
     """Node data of a GraphsTuple; nodes that only pad a batch are False in both masks."""
 
-    x: Float[Array, "n d"]  # features
+    x: Features  # [n, d]
     y: Int[Array, "n"]  # class
     labelled: Bool[Array, "n"]  # whether training knows the class
     held_out: Bool[Array, "n"]  # whether the accuracy counts the node
@@ -33,7 +36,7 @@ class Nodes(NamedTuple):
 
 def degrees(graph: jraph.GraphsTuple) -> Float[Array, "n"]:
     """The row sums of A: the weight of the edges that come in."""
-    count = jax.tree.leaves(graph.nodes)[0].shape[0]
+    count = graph.nodes.y.shape[0]
     weights = jnp.ones(graph.receivers.shape) if graph.edges is None else graph.edges
     return jraph.segment_sum(weights, graph.receivers, count)
 

@@ -9,6 +9,7 @@ Idea     P = D~^-1/2 A~ D~^-1/2 with A~ = A + I and D~ = diag(row sums of A~): n
 Erratum  the Deep-learning cookbook does not say what A~ and D~ are.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import jax
@@ -16,11 +17,12 @@ import jax.numpy as jnp
 import jraph
 import numpy as np
 import optax
+from jax.experimental.sparse import BCOO
 from jax.nn.initializers import glorot_uniform
 from jaxtyping import Array, Bool, Float
 
 from jaxicon.core.method import Fit, Key, Predictor, from_stateful_loss
-from jaxicon.data.graphs import degrees
+from jaxicon.data.graphs import Features, degrees
 
 Params = dict[str, Array]
 
@@ -41,21 +43,35 @@ def propagate(graph: jraph.GraphsTuple, h: Float[Array, "n d"]) -> Float[Array, 
     return scale * (scaled + jraph.segment_sum(messages, graph.receivers, h.shape[0]))
 
 
-def convolve(graph: jraph.GraphsTuple, h: Float[Array, "n d"], weight: Float[Array, "d k"]) -> Float[Array, "n k"]:
+def convolve(graph: jraph.GraphsTuple, h: Features, weight: Float[Array, "d k"]) -> Float[Array, "n k"]:
     """P h W, the narrow product first."""
     return propagate(graph, h @ weight)
 
 
-def dropout(key: Key, rate: float, count: int, sizes: tuple[int, ...]) -> list[Float[Array, "n _"]]:
-    """Factors of the inputs of layers with so many features: 0 with probability `rate`, else 1 / (1 - rate)."""
-    kept = jax.random.bernoulli(key, 1 - rate, (count, sum(sizes))) / (1 - rate)
-    return jnp.split(kept, np.cumsum(sizes)[:-1], axis=1)
+def dropout(key: Key, rate: float, *sizes: int) -> list[Float[Array, "_"]]:
+    """Factors for arrays of so many entries: 0 with probability `rate`, else 1 / (1 - rate)."""
+    kept = jax.random.bernoulli(key, 1 - rate, (sum(sizes),)) / (1 - rate)
+    return jnp.split(kept, np.cumsum(sizes)[:-1])
 
 
-def logits(params: Params, graph: jraph.GraphsTuple, factors=(1, 1)) -> Float[Array, "n c"]:
-    """(2) up to the softmax; the layers' inputs are multiplied by `factors`."""
-    hidden = jax.nn.relu(convolve(graph, factors[0] * graph.nodes.x, params["first"]))
-    return convolve(graph, factors[1] * hidden, params["second"])
+def entries(x: Features) -> Float[Array, "*s"]:
+    """All entries of a dense matrix, those that are stored of a sparse one: what dropout is about."""
+    return x.data if isinstance(x, BCOO) else x
+
+
+def scaled(x: Features, factors: Float[Array, "k"]) -> Features:
+    """x with its entries multiplied."""
+    values = entries(x) * factors.reshape(entries(x).shape)
+    return BCOO((values, x.indices), shape=x.shape) if isinstance(x, BCOO) else values
+
+
+def logits(
+    params: Params, graph: jraph.GraphsTuple, factors: Sequence[Float[Array, "_"]] | None = None
+) -> Float[Array, "n c"]:
+    """(2) up to the softmax; with factors for the entries of X and of H_1, those of dropout."""
+    x = scaled(graph.nodes.x, factors[0]) if factors else graph.nodes.x
+    hidden = jax.nn.relu(convolve(graph, x, params["first"]))
+    return convolve(graph, scaled(hidden, factors[1]) if factors else hidden, params["second"])
 
 
 def mean_over(chosen: Bool[Array, "n"], values: Float[Array, "n"]) -> Float[Array, ""]:
@@ -63,7 +79,7 @@ def mean_over(chosen: Bool[Array, "n"], values: Float[Array, "n"]) -> Float[Arra
 
 
 def gcn(config: Config, classes: int) -> Predictor:
-    """A classifier of the nodes of a graph; batches are a GraphsTuple with data.graphs.Nodes.
+    """A classifier of the nodes of a graph; batches are a GraphsTuple with data.graphs.Nodes, features dense or sparse.
 
     Metrics: cross-entropy of the labelled nodes, accuracy of the held-out ones.
     """
@@ -81,8 +97,8 @@ def gcn(config: Config, classes: int) -> Predictor:
         return {"loss": mean_over(nodes.labelled, losses), "accuracy": mean_over(nodes.held_out, right)}
 
     def loss(key: Key, params: Params, extra, graph: jraph.GraphsTuple):
-        count, features = graph.nodes.x.shape
-        factors = dropout(key, config.dropout, count, (features, config.hidden))
+        x = graph.nodes.x
+        factors = dropout(key, config.dropout, entries(x).size, x.shape[0] * config.hidden)
         metrics = outcome(graph, logits(params, graph, factors))
         return metrics["loss"] + config.weight_decay / 2 * (params["first"] ** 2).sum(), (extra, metrics)  # (3)
 
