@@ -16,7 +16,7 @@ Expect   frechet 1.8 ± 0.3 over 3 seeds
          familiar 0.955 ± 0.025 over 3 seeds
          novelty >= 0.85 in 3 of 3 seeds
          rarest >= 0.03 in 3 of 3 seeds
-Tour     familiar in [0.7, 1] with --steps 1000 --method.times 100
+Tour     familiar in [0.7, 1] with --steps 1000 --method.averaging 0.99 --method.times 100
 Cost     90 s
 """
 

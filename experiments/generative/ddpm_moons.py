@@ -8,7 +8,7 @@ Run      python -m experiments generative/ddpm_moons
 Expect   distance <= 0.035 over 3 seeds
          distance_20 <= 0.045 over 3 seeds
          bound -0.6 ± 0.15 over 3 seeds
-Tour     distance in [0, 0.1] with --steps 1000
+Tour     distance in [0, 0.1] with --steps 1000 --method.averaging 0.99
 Cost     30 s
 """
 

@@ -26,6 +26,7 @@ class Config:
     layers: int = 8
     hidden: tuple[int, ...] = (64, 64)  # of the network in each coupling
     learning_rate: float = 1e-3
+    weight_decay: float = 1e-2  # times the learning rate; without it s grows, and a few points far out may cost all
     decay_steps: int = 0  # steps in which the learning rate falls to zero along a cosine; 0: it does not
 
 
@@ -76,4 +77,4 @@ def realnvp(config: Config) -> Density:
     rate = config.learning_rate
     if config.decay_steps:
         rate = optax.cosine_decay_schedule(rate, config.decay_steps)
-    return Density(*from_loss(init, loss, optax.adam(rate)), log_prob, sample)
+    return Density(*from_loss(init, loss, optax.adamw(rate, weight_decay=config.weight_decay)), log_prob, sample)
