@@ -2,7 +2,7 @@
 
 It reads as many characters as the LSTM does, 2 million, in windows of 64 from anywhere in the training part. The
 46,000 held out are read in windows that overlap by a half, of which the later half counts: each character is predicted
-from the 33 to 64 before it. An interpolated Kneser-Ney 5-gram model with discount 0.75 needs `kneser_ney` bits for each.
+from the 33 to 64 before it. An interpolated Kneser-Ney 5-gram model with discount 0.75 needs `kneser_ney` bits each.
 
 Run      python -m experiments language/gpt_text
 Expect   bits_per_character <= 1.80 over 3 seeds
