@@ -31,7 +31,7 @@ class Config:
 
 
 def coupling(params) -> Bijector:
-    """One layer of (1): s is bounded by a learned scale times tanh, as in the paper's §4.1."""
+    """One layer of (1): s is bounded by a learned scale times tanh, as in the paper."""
 
     def conditioner(a: Float[Array, "a"]) -> tuple[Float[Array, "b"], Float[Array, "b"]]:
         s, t = jnp.split(nn.forward(params["network"], a, jax.nn.silu), 2)
