@@ -13,7 +13,8 @@ from jaxicon.core.run import evaluate, train
 from jaxicon.core.stream import epochs, resident
 from jaxicon.language.gpt import Config, adamw, advance, empty_memory, forward, gpt, sample, surprise
 
-TINY = Config(context=6, width=8, layers=2, heads=2, warm_up=2, decay_steps=20)
+# No output depends on the biases of keys: their gradients are rounding errors, which Adam turns into steps; short ones.
+TINY = Config(context=6, width=8, layers=2, heads=2, learning_rate=1e-6, warm_up=2, decay_steps=20)
 
 
 def example():
@@ -86,7 +87,7 @@ def test_no_logit_depends_on_a_later_token(x64, key):
         position = {"embedding": params["position"]["embedding"] + shift}
         return forward(params | {"position": position}, tokens)
 
-    influence = abs(jax.jacobian(logits)(jnp.zeros((6, 8)))).max((1, 3))
+    influence = abs(jax.jit(jax.jacobian(logits))(jnp.zeros((6, 8)))).max((1, 3))
     assert (jnp.triu(influence, 1) == 0).all()
     assert (jnp.tril(influence) > 1e-6).sum() == 21
 
@@ -156,7 +157,9 @@ def test_only_training_drops(x64, key):
     for rate in (0.0, 0.5):
         method = gpt(replace(TINY, dropout=rate), 5)
         state = method.init(jax.random.clone(key), text)._replace(params=parameters(jax.random.clone(key)))
-        trained.append(float(method.step(jax.random.clone(key), state, text)[1]["bits_per_character"]) * np.log(2))
+        trained.append(
+            float(jax.jit(method.step)(jax.random.clone(key), state, text)[1]["bits_per_character"]) * np.log(2)
+        )
         np.testing.assert_allclose(method.predict(state, text[:, :-1]), full(state.params, text[:, :-1]), atol=1e-12)
     assert trained[0] == pytest.approx(nats, rel=1e-12)
     assert abs(trained[1] - nats) > 0.01
