@@ -84,7 +84,8 @@ def stack(layer: Callable[[Any], Bijector], params: Any) -> Bijector:
             x, log_det = getattr(layer(p), direction)(carry[0])
             return (x, carry[1] + log_det), None
 
-        start = x, jnp.zeros((), x.dtype)
+        dtype = jnp.result_type(x, *jax.tree.leaves(params))
+        start = x.astype(dtype), jnp.zeros((), dtype)
         return jax.lax.scan(body, start, params, reverse=direction == "inverse")[0]
 
     return Bijector(lambda z: scanned("forward", z), lambda x: scanned("inverse", x))
