@@ -2,7 +2,7 @@
 
 `distance` is the sliced Wasserstein-1 distance of 4,000 samples to 4,000 fresh points; two sets of fresh points are
 about 0.016 apart. `distance_20` is that of DDIM's samples in 20 steps. `bound` is a lower bound of the log-likelihood
-of fresh points in nats; the density of the moons itself has -0.29.
+of fresh points in nats; the density of the moons itself has about -0.29.
 
 Run      python -m experiments generative/ddpm_moons
 Expect   distance <= 0.035 over 3 seeds
