@@ -8,24 +8,24 @@ import numpy as np
 
 from experiments import pictures
 from experiments.task import Result, first_seed
+from jaxicon.envs.cartpole import cartpole
 from jaxicon.envs.environment import Environment, episode
-from jaxicon.envs.gymnax import from_gymnax
+from jaxicon.envs.pendulum import pendulum
 
 
-def scaled(name: str, *units: float) -> Environment:
-    """A gymnax environment with observations in these units."""
-    raw = from_gymnax(name)
+def scaled(raw: Environment, *units: float) -> Environment:
+    """The environment with observations in these units."""
     return raw._replace(observe=lambda state: raw.observe(state) / jnp.array(units))
 
 
-def cartpole() -> Environment:
+def scaled_cartpole() -> Environment:
     """CartPole-v1: position, velocity, angle, angular velocity in units of 2, 2, 0.2 and 2."""
-    return scaled("CartPole-v1", 2.0, 2.0, 0.2, 2.0)
+    return scaled(cartpole(), 2.0, 2.0, 0.2, 2.0)
 
 
-def pendulum() -> Environment:
+def scaled_pendulum() -> Environment:
     """Pendulum-v1: cosine and sine of the angle, angular velocity in units of 8, the fastest there is."""
-    return scaled("Pendulum-v1", 1.0, 1.0, 8.0)
+    return scaled(pendulum(), 1.0, 1.0, 8.0)
 
 
 def learning_curve(result: Result, moves: int, title: str, level: float, label: str):
@@ -48,20 +48,22 @@ def learning_curve(result: Result, moves: int, title: str, level: float, label: 
 
 
 def film(result: Result, env: Environment, draw: Callable, every: int) -> list[np.ndarray]:
-    """One frame in `every` of an episode of the first seed: draw(game, caption), the game as gymnax has it."""
+    """One frame in `every` of an episode of the first seed: draw(state, action, caption)."""
     state = first_seed(result)
     play = jax.jit(lambda key: episode(key, env, lambda key, obs: result.task.method.act(key, state, obs)))
     played = play(jax.random.key(0))
-    game, last = jax.tree.map(np.asarray, played.state[0]), int(played.alive.sum())
-    frame = lambda t: draw(jax.tree.map(lambda x: float(x[t]), game), f"step {t + 1} of {last}")
+    moments, last = jax.tree.map(np.asarray, (played.state, played.action)), int(played.alive.sum())
+    frame = lambda t: draw(*jax.tree.map(lambda x: x[t], moments), f"step {t + 1} of {last}")
     return [frame(t) for t in range(0, last, every)]
 
 
 def cartpole_film(result: Result) -> list[np.ndarray]:
     """Every fourth frame."""
-    return film(result, cartpole(), lambda game, caption: pictures.cartpole(game.x, game.theta, caption), 4)
+    draw = lambda state, action, caption: pictures.cartpole(state.x, state.theta, caption)
+    return film(result, scaled_cartpole(), draw, 4)
 
 
 def pendulum_film(result: Result) -> list[np.ndarray]:
     """Every second frame."""
-    return film(result, pendulum(), lambda game, caption: pictures.pendulum(game.theta, game.last_u, caption), 2)
+    draw = lambda state, action, caption: pictures.pendulum(state.theta, action[0], caption)
+    return film(result, scaled_pendulum(), draw, 2)

@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments._control import cartpole
+from experiments._control import scaled_cartpole
 from experiments.rl_policy import ppo_cartpole
 from experiments.session import load
 from experiments.task import Result, Task
@@ -58,14 +58,14 @@ def expert(run: Path | None) -> Agent:
 def shown(run: Path | None, episodes: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """(obs, action) of the expert, step by step."""
     agent = expert(run)
-    play = jax.jit(lambda key: demonstrations(key, cartpole(), agent, episodes))
+    play = jax.jit(lambda key: demonstrations(key, scaled_cartpole(), agent, episodes))
     obs, action, alive = jax.tree.map(np.asarray, play(jax.random.key(seed)))
     return obs[alive], action[alive]
 
 
 def outing(key: Key, agent: Agent) -> tuple[jax.Array, jax.Array]:
     """(mean return, share of the visits to each of 20 by 20 cells) over episodes: a step upright is a reward of 1."""
-    obs, _, alive = demonstrations(key, cartpole(), agent, TRIALS)
+    obs, _, alive = demonstrations(key, scaled_cartpole(), agent, TRIALS)
     row, column = jnp.moveaxis(jnp.clip(10 + 15 * obs[..., 2:], 0, 19).astype(int), -1, 0)
     return alive.sum() / TRIALS, jnp.zeros((20, 20)).at[row, column].add(alive).ravel() / alive.sum()
 
@@ -79,7 +79,7 @@ def compare(key: Key, agent: Agent, other: Agent) -> Metrics:
 
 
 def build(experiment: Experiment) -> Task:
-    method = behavioral_cloning(experiment.method, cartpole().actions)
+    method = behavioral_cloning(experiment.method, scaled_cartpole().actions)
     pairs, others = (shown(experiment.expert, experiment.episodes, seed) for seed in (1, 2))
 
     def measure(key: Key, state: State) -> Metrics:

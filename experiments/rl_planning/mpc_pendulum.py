@@ -15,11 +15,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.pictures import pendulum
+from experiments import pictures
 from experiments.task import Result, Task
 from jaxicon.core.stream import epochs
-from jaxicon.envs.environment import Environment
-from jaxicon.envs.gymnax import from_gymnax
+from jaxicon.envs.pendulum import State, pendulum, starts
 from jaxicon.rl_planning.mpc import Config, mpc
 
 STEP = 0.05  # seconds
@@ -31,31 +30,30 @@ class Experiment:
     starts: int = 20
 
 
-def starts(env: Environment, count: int):
-    """The same states in every run."""
-    states = jax.jit(jax.vmap(env.reset))(jax.random.split(jax.random.key(0), count))
-    return jax.tree.map(np.asarray, states)
+def first_states(count: int) -> State:
+    """The same in every run."""
+    return jax.tree.map(np.asarray, starts(jax.random.key(0), count))
 
 
 def build(experiment: Experiment) -> Task:
-    env = from_gymnax("Pendulum-v1")
-    stream = epochs(starts(env, experiment.starts), experiment.starts)
+    env = pendulum()
+    stream = epochs(first_states(experiment.starts), experiment.starts)
     return Task(mpc(experiment.method, env), env.horizon, stream, stream, chunk=50)
 
 
 def replay(result: Result, start):
     """One episode again, from one state: the angle [t] in radians from upright, the torque [t], and the angles [t h]
     that the plan foresees at every step."""
-    env, method = from_gymnax("Pendulum-v1"), result.task.method
+    env, method = pendulum(), result.task.method
 
     def foreseen(world, plan):
         step = lambda world, action: (env.step(jax.random.key(0), world, action)[0],) * 2
-        return jax.lax.scan(step, world, plan)[1][0].theta
+        return jax.lax.scan(step, world, plan)[1].theta
 
     def advance(state, t):
         after, _ = method.step(jax.random.fold_in(result.keys[0], t), state, None)
-        world, plan = jax.tree.map(lambda x: x[0], (after.world, after.plan))
-        return after, (world[0].theta, world[0].last_u, foreseen(world, plan))
+        world, plan, action = jax.tree.map(lambda x: x[0], (after.world, after.plan, after.action))
+        return after, (world.theta, action[0], foreseen(world, plan))
 
     @jax.jit
     def play(start):
@@ -66,11 +64,11 @@ def replay(result: Result, start):
 
 
 def figures(result: Result) -> dict:
-    states = starts(from_gymnax("Pendulum-v1"), result.experiment.starts)
-    lowest = abs(states[0].theta).argmax()
+    states = first_states(result.experiment.starts)
+    lowest = abs(states.theta).argmax()
     angle, torque, foreseen = replay(result, jax.tree.map(lambda x: x[lowest], states))
     shown = range(0, 120, 2)
-    film = [pendulum(angle[t], torque[t], f"{STEP * (t + 1):.1f} s") for t in shown]
+    film = [pictures.pendulum(angle[t], torque[t], f"{STEP * (t + 1):.1f} s") for t in shown]
     return {
         "The swing-up from the start nearest to hanging": film,
         "The same, with what was planned on the way": plans(angle, torque, foreseen),

@@ -12,7 +12,7 @@ Cost     20 s
 
 from dataclasses import dataclass
 
-from experiments._control import cartpole, cartpole_film, learning_curve
+from experiments._control import cartpole_film, learning_curve, scaled_cartpole
 from experiments.task import Result, Task
 from jaxicon.rl_policy.ppo import Config, ppo
 
@@ -23,7 +23,7 @@ class Experiment:
 
 
 def build(experiment: Experiment) -> Task:
-    return Task(ppo(experiment.method, cartpole()), experiment.method.updates, chunk=10)
+    return Task(ppo(experiment.method, scaled_cartpole()), experiment.method.updates, chunk=10)
 
 
 def figures(result: Result) -> dict:

@@ -11,7 +11,7 @@ Cost     30 s
 
 from dataclasses import dataclass
 
-from experiments._control import learning_curve, pendulum, pendulum_film
+from experiments._control import learning_curve, pendulum_film, scaled_pendulum
 from experiments.task import Result, Task
 from jaxicon.rl_policy.ppo import Config, ppo
 
@@ -31,7 +31,7 @@ class Experiment:
 
 
 def build(experiment: Experiment) -> Task:
-    return Task(ppo(experiment.method, pendulum()), experiment.method.updates, chunk=5)
+    return Task(ppo(experiment.method, scaled_pendulum()), experiment.method.updates, chunk=5)
 
 
 def figures(result: Result) -> dict:

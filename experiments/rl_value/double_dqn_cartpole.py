@@ -9,7 +9,7 @@ Cost     80 s
 
 from dataclasses import dataclass
 
-from experiments._control import cartpole
+from experiments._control import scaled_cartpole
 from experiments.rl_value.dqn_cartpole import figures
 from experiments.task import Task
 from jaxicon.rl_value.double_dqn import double_dqn
@@ -24,4 +24,4 @@ class Experiment:
 
 
 def build(experiment: Experiment) -> Task:
-    return Task(double_dqn(experiment.method, cartpole()), experiment.method.updates, chunk=500)
+    return Task(double_dqn(experiment.method, scaled_cartpole()), experiment.method.updates, chunk=500)

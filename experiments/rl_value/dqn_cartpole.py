@@ -13,7 +13,7 @@ Cost     80 s
 
 from dataclasses import dataclass
 
-from experiments._control import cartpole, cartpole_film, learning_curve
+from experiments._control import cartpole_film, learning_curve, scaled_cartpole
 from experiments.task import Result, Task
 from jaxicon.rl_value.dqn import Config, dqn
 
@@ -24,7 +24,7 @@ class Experiment:
 
 
 def build(experiment: Experiment) -> Task:
-    return Task(dqn(experiment.method, cartpole()), experiment.method.updates, chunk=500)
+    return Task(dqn(experiment.method, scaled_cartpole()), experiment.method.updates, chunk=500)
 
 
 def figures(result: Result) -> dict:

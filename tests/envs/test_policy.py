@@ -13,7 +13,7 @@ OUTPUT = np.array([0.5, -0.2, -1.0, 0.3])  # two means, two log standard deviati
 
 
 def test_draws_over_a_box_have_the_moments_that_the_network_names(x64, key):
-    draws = policy(BOX).sample(key, jnp.tile(OUTPUT, (40_000, 1)))
+    draws = policy(BOX).sample(policy(BOX).noise(key, (40_000,)), jnp.tile(OUTPUT, (40_000, 1)))
     std = np.array([2.0, 5.0]) * np.exp(OUTPUT[2:])
     np.testing.assert_allclose(draws.mean(0), [1.0, 4.0], atol=5 * std.max() / 200)
     np.testing.assert_allclose(draws.std(0), std, rtol=0.02)
@@ -37,7 +37,7 @@ def test_what_is_played_lies_within_the_box():
 def test_discrete_actions_are_drawn_as_their_logits_say(key):
     family = policy(Discrete(3))
     p = np.array([0.2, 0.5, 0.3])
-    draws = family.sample(key, jnp.tile(jnp.log(p), (20_000, 1)))
+    draws = family.sample(family.noise(key, (20_000,)), jnp.tile(jnp.log(p), (20_000, 1)))
     assert stats.chisquare(np.bincount(draws), 20_000 * p).pvalue > 1e-3
     assert family.mode(jnp.log(p)) == 1
     np.testing.assert_allclose(jax.nn.softmax(jnp.log(p)), p, rtol=1e-6)

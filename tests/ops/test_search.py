@@ -3,8 +3,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxicon.envs.cartpole import cartpole
 from jaxicon.envs.environment import mean_return
-from jaxicon.envs.gymnax import from_gymnax
 from jaxicon.ops.search import Gaussian, cem, refit
 
 
@@ -47,7 +47,7 @@ def test_samples_keep_to_the_bounds_and_no_number_is_worse_than_any(key, x64):
 @pytest.mark.system("rl.cem")
 def test_a_linear_policy_balances_the_pole(key):
     """Four weights; every sample plays from the same three starts, what it has learned from fifty others."""
-    env = from_gymnax("CartPole-v1")
+    env = cartpole()
     policy = lambda weights: lambda key, obs: (obs @ weights > 0).astype(int)
 
     @jax.jit

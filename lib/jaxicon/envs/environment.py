@@ -41,6 +41,7 @@ class Environment(NamedTuple):
     observe: Callable
     actions: Discrete | Box
     horizon: int  # steps after which an episode is cut off, over or not
+    starts: Callable | None = None  # (key, n) -> n independent resets, where one draw for all is cheaper than n
 
 
 class Transition(NamedTuple):
@@ -63,12 +64,24 @@ class Running(NamedTuple):
     last_score: Float[Array, "n"]  # return of the last episode that ended; 0 before there is one
 
 
+class Chance(NamedTuple):
+    """All the randomness of one step of n copies."""
+
+    words: Array  # key data of the step itself
+    starts: Any  # states [n]: where those go on that are over after the step
+
+
 class Vectorised(NamedTuple):
-    """reset(key) -> Running;  step(key, running, action [n]) -> Running, Transition;  observe(running) -> obs [n]"""
+    """reset(key) -> Running;  step(key, running, action [n]) -> Running, Transition;  observe(running) -> obs [n]
+
+    step(key, ...) is move(chance(key), ...): of many steps the chances can be drawn at once, which costs much less.
+    """
 
     reset: Callable
     step: Callable
     observe: Callable
+    chance: Callable
+    move: Callable
 
 
 def where_each(flag: Bool[Array, "n"], yes: Any, no: Any) -> Any:
@@ -78,29 +91,34 @@ def where_each(flag: Bool[Array, "n"], yes: Any, no: Any) -> Any:
 
 
 def vectorised(env: Environment, n: int) -> Vectorised:
-    """n copies with time limit and automatic reset. All randomness of a step is made here, from one key."""
-    starts = lambda key: jax.vmap(env.reset)(jax.random.split(key, n))
+    """n copies with time limit and automatic reset."""
+    starts = env.starts or (lambda key, n: jax.vmap(env.reset)(jax.random.split(key, n)))
     observe = lambda running: jax.vmap(env.observe)(running.state)
 
     def reset(key: Key) -> Running:
-        return Running(starts(key), jnp.zeros(n, jnp.int32), jnp.zeros(n), jnp.zeros(n))
+        return Running(starts(key, n), jnp.zeros(n, jnp.int32), jnp.zeros(n), jnp.zeros(n))
 
-    def step(key: Key, running: Running, action: Array) -> tuple[Running, Transition]:
+    def chance(key: Key) -> Chance:
         step_key, reset_key = jax.random.split(key)
-        state, reward, terminal = jax.vmap(env.step)(jax.random.split(step_key, n), running.state, action)
+        return Chance(jax.random.key_data(step_key), starts(reset_key, n))
+
+    def move(chance: Chance, running: Running, action: Array) -> tuple[Running, Transition]:
+        keys = jax.random.split(jax.random.wrap_key_data(chance.words), n)
+        state, reward, terminal = jax.vmap(env.step)(keys, running.state, action)
         time, score = running.time + 1, running.score + reward
         truncated = ~terminal & (time >= env.horizon)
         over = terminal | truncated
         seen = Transition(observe(running), action, reward, terminal, truncated, jax.vmap(env.observe)(state))
         after = Running(
-            where_each(over, starts(reset_key), state),
+            where_each(over, chance.starts, state),
             jnp.where(over, 0, time),
             jnp.where(over, 0, score),
             jnp.where(over, score, running.last_score),
         )
         return after, seen
 
-    return Vectorised(reset, step, observe)
+    step = lambda key, running, action: move(chance(key), running, action)
+    return Vectorised(reset, step, observe, chance, move)
 
 
 class Episode(NamedTuple):

@@ -1,8 +1,4 @@
-"""The environments of gymnax: classic control, MinAtar, bsuite and more.
-
-Notes    DL4CV lectures 14 and 21; RL & DL notebook U4; MIT 6.S191 lab 3
-Systems  rl.cartpole
-"""
+"""The environments of gymnax: classic control, MinAtar, bsuite and more."""
 
 import jax
 import jax.numpy as jnp

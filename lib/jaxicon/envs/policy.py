@@ -19,7 +19,8 @@ LOG_STD = (-5.0, 2.0)  # what a network may say of it
 class Policy(NamedTuple):
     """A family of distributions over actions; its parameters are the output [..., size] of a network.
 
-    sample(key, output) -> action       one draw for each row; it may lie beyond the bounds
+    noise(key, shape) -> [*shape, _]    all that is random in as many draws
+    sample(noise, output) -> action     one draw for each row; it may lie beyond the bounds
     log_prob(output, action) -> [...]   of what was drawn
     entropy(output) -> [...]
     mode(output) -> action              the likeliest one within the bounds
@@ -27,6 +28,7 @@ class Policy(NamedTuple):
     """
 
     size: int
+    noise: Callable
     sample: Callable
     log_prob: Callable
     entropy: Callable
@@ -43,7 +45,8 @@ def over_discrete(actions: Discrete) -> Policy:
     """The parameters are logits."""
     return Policy(
         actions.count,
-        sample=jax.random.categorical,
+        noise=lambda key, shape: jax.random.gumbel(key, (*shape, actions.count)),
+        sample=lambda noise, output: (output + noise).argmax(-1),
         log_prob=categorical_log_prob,
         entropy=categorical_entropy,
         mode=lambda output: output.argmax(-1),
@@ -64,12 +67,13 @@ def over_box(actions: Box) -> Policy:
         mean, log_std = jnp.split(output, 2, -1)
         return rows(centre, mean) + rows(half, mean) * mean, jnp.clip(log_std, *LOG_STD) + jnp.log(rows(half, mean))
 
-    def sample(key, output):
+    def sample(noise, output):
         mean, log_std = moments(output)
-        return mean + jnp.exp(log_std) * jax.random.normal(key, mean.shape, mean.dtype)
+        return mean + jnp.exp(log_std) * noise
 
     return Policy(
         2 * centre.size,
+        noise=lambda key, shape: jax.random.normal(key, (*shape, *centre.shape)),
         sample=sample,
         log_prob=lambda output, action: gaussian_log_prob(*moments(output), action),
         entropy=lambda output: gaussian_entropy(moments(output)[1]),
@@ -85,11 +89,13 @@ def rollout(
 
     Their actions are those that were drawn, of which log_prob speaks, not the bounded ones that were played.
     """
+    act_key, env_key = jax.random.split(key)
+    chances = jax.vmap(envs.chance)(jax.random.split(env_key, steps))
 
-    def move(running, t):
-        act_key, env_key = jax.random.split(jax.random.fold_in(key, t))
-        action = family.sample(act_key, output(envs.observe(running)))
-        running, seen = envs.step(env_key, running, family.bounded(action))
+    def move(running, now):
+        noise, chance = now
+        action = family.sample(noise, output(envs.observe(running)))
+        running, seen = envs.move(chance, running, family.bounded(action))
         return running, seen._replace(action=action)
 
-    return jax.lax.scan(move, running, jnp.arange(steps))
+    return jax.lax.scan(move, running, (family.noise(act_key, (steps, running.time.size)), chances))

@@ -34,6 +34,7 @@ class State(NamedTuple):
 
     world: Any  # the environment's states
     plan: Float[Array, "n h *a"]
+    action: Float[Array, "n *a"]  # the last one that was done
     time: Int[Array, ""]
     alive: Bool[Array, "n"]
     score: Float[Array, "n"]  # undiscounted return so far
@@ -77,7 +78,7 @@ def mpc(config: Config, env: Environment, model: Environment | None = None) -> L
         count = jax.tree.leaves(starts)[0].shape[0]
         middle = jnp.asarray(env.actions.low + env.actions.high, float) / 2
         plan = jnp.broadcast_to(middle, (count, config.horizon, *middle.shape))
-        return State(starts, plan, jnp.int32(0), jnp.full(count, True), jnp.zeros(count))
+        return State(starts, plan, plan[:, 0], jnp.int32(0), jnp.full(count, True), jnp.zeros(count))
 
     def step(key: Key, state: State, batch: Any) -> tuple[State, dict]:
         plan_key, env_key = jax.random.split(key)
@@ -88,7 +89,8 @@ def mpc(config: Config, env: Environment, model: Environment | None = None) -> L
         earned = jnp.where(state.alive, reward, 0)
         following = jnp.concatenate([plan[:, 1:], plan[:, -1:]], axis=1)  # (2)
         alive = state.alive & ~terminal & (state.time + 1 < env.horizon)
-        return State(world, following, state.time + 1, alive, state.score + earned), {"reward": earned.mean()}
+        state = State(world, following, plan[:, 0], state.time + 1, alive, state.score + earned)
+        return state, {"reward": earned.mean()}
 
     def evaluate(key: Key, state: State, batch: Any) -> dict:
         return {"return": state.score.mean(), "worst": state.score.min()}
