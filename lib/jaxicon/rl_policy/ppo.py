@@ -94,7 +94,8 @@ def ppo(config: Config, env: Environment) -> Agent:
     )
     actor, critic = network(family.size, 0.01), network(1, 1.0)
     fall = optax.linear_schedule(config.learning_rate, 0, config.updates * config.epochs * config.minibatches)
-    optimizer = optax.chain(optax.clip_by_global_norm(config.largest_gradient), optax.adam(fall, eps=1e-5))
+    descent = optax.chain(optax.clip_by_global_norm(config.largest_gradient), optax.adam(fall, eps=1e-5))
+    optimizer = optax.flatten(descent)  # a few operations on one vector, not as many on each of twelve arrays
 
     def init(key: Key, batch: None) -> State:
         actor_key, critic_key, env_key = jax.random.split(key, 3)
