@@ -32,6 +32,8 @@ def dispatch(words: list[str]) -> None:
     command, rest = (words[0], words[1:]) if words and words[0] in COMMANDS else ("run" if words else "list", words)
     if command not in ("list", "report"):
         compilation_cache.enable()
+    if "JAX_COORDINATOR_ADDRESS" in os.environ:
+        import_module("jaxicon.core.shard").start()
     import_module(f"experiments.commands.{command}").command(rest)
 
 

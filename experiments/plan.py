@@ -6,6 +6,7 @@ Systems  other.config_yaml
 import dataclasses
 import hashlib
 import json
+import math
 import os
 import platform
 import types
@@ -23,6 +24,8 @@ from experiments.task import Task
 from jaxicon.core import catalog
 from jaxicon.core.errors import ConfigError, nearest
 from jaxicon.core.method import Key, varied
+from jaxicon.core.run import RUNS
+from jaxicon.core.shard import data_parallel, over, placed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +48,8 @@ class Options:
     """Seconds without a finished chunk after which the run is ended."""
     tensorboard: bool = False
     """Also write TensorBoard event files (needs the extra `track`)."""
+    data_parallel: bool = False
+    """Split the batches of every run over all devices; else they share out the runs, where they can equally."""
 
 
 class Plan(NamedTuple):
@@ -147,15 +152,27 @@ def build(plan: Plan) -> Task:
     if plan.vary:
         factory = lambda config: plan.module.build(dataclasses.replace(plan.experiment, method=config)).method
         task = task._replace(method=varied(factory, configurations(plan)))
+    if plan.options.data_parallel:
+        task = task._replace(stream=data_parallel(task.stream, over("data")))
     if plan.options.quick:
         task = task._replace(steps=min(task.steps, 20), chunk=min(task.chunk, 10))
     return task
 
 
 def keys_of(options: Options) -> Key:
-    """One key for one run, which then is not vmapped; else an array of keys."""
+    """One key for one run, which then is not vmapped; else an array of keys. Where they lie, there the runs are.
+
+    Raises ConfigError where some of several hosts would have nothing to do.
+    """
     keys = jax.random.split(jax.random.key(options.seed), options.seeds)
-    return keys if options.seeds > 1 else keys[0]
+    keys = keys if options.seeds > 1 else keys[0]
+    if options.data_parallel:
+        return placed(keys, over("data"))
+    devices = math.gcd(options.seeds, jax.device_count())
+    if jax.process_count() > 1 and devices < jax.device_count():
+        got = f"{options.seeds} run(s) on {jax.device_count()} devices of {jax.process_count()} hosts"
+        raise ConfigError(f"{got}; expected --data-parallel, or --seeds a multiple of the devices")
+    return placed(keys, over(RUNS, devices)) if devices > 1 else keys
 
 
 def environment() -> dict[str, Any]:

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from experiments.hosts import agreed
 from jaxicon.core.errors import ConfigError, LockedError, StorageError
 
 
@@ -28,8 +29,9 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def next_free(parent: Path) -> Path:
-    """parent/1, parent/2, ...: the first that does not exist."""
-    return next(parent / str(i) for i in range(1, sys.maxsize) if not (parent / str(i)).exists())
+    """parent/1, parent/2, ...: the first that does not exist, on any host."""
+    (number,) = agreed(next(i for i in range(1, sys.maxsize) if not (parent / str(i)).exists()))
+    return parent / str(number)
 
 
 def git_state() -> str:

@@ -15,12 +15,13 @@ import numpy as np
 
 from experiments.expect import Claim, claims
 from experiments.guard import Interrupted, Signals, Watchdog, bad_leaf, bad_metric
+from experiments.hosts import agreed, own
 from experiments.plan import Plan, build, environment, keys_of, read, use_dtype, written
 from experiments.progress import Meter
 from experiments.run_directory import RunDirectory, next_free, write_json
 from experiments.task import Result
 from jaxicon.core import catalog
-from jaxicon.core.checkpoint import Checkpoints
+from jaxicon.core.checkpoint import Checkpoints, on_host
 from jaxicon.core.errors import CheckpointError, ConfigError, NumericError
 from jaxicon.core.method import Key, Method, State
 from jaxicon.core.run import evaluate, expected, train
@@ -113,9 +114,9 @@ class Session:
 
     def pause(self, t: int, state: State, metrics: dict[str, np.ndarray]) -> None:
         """Save when it is time, at the end, or because somebody asked to stop; raises Interrupted then."""
-        asked = self.signals.asked
-        if asked or t == self.task.steps or time.monotonic() - self.last_save > self.plan.options.save_every:
-            words = jax.random.key_data(self.keys).tolist()
+        asked, due = agreed(self.signals.asked or 0, time.monotonic() - self.last_save > self.plan.options.save_every)
+        if asked or due or t == self.task.steps:
+            words = on_host(jax.random.key_data(self.keys)).tolist()
             self.checkpoints.save(t, state, {"config": written(self.plan), "key": words, "environment": environment()})
             self.last_save = time.monotonic()
         if asked:
@@ -186,7 +187,7 @@ def board(directory: RunDirectory, wanted: bool) -> Iterator[Callable[[int, dict
 
 def run(plan: Plan) -> tuple[Result, RunDirectory]:
     """A new run from its plan."""
-    directory = RunDirectory(plan.options.out or next_free(Path("runs") / plan.name))
+    directory = RunDirectory(own(plan.options.out or next_free(Path("runs") / plan.name)))
     try:
         directory.create(written(plan))
         return Session(plan, directory).train(), directory

@@ -19,6 +19,7 @@ from jaxicon.core import compilation_cache
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_debug_key_reuse", True)
+jax.config.update("jax_num_cpu_devices", 8)  # tests/core/test_shard.py uses all, the others the first
 compilation_cache.enable()
 
 # A sweep traces the numbers of a Config, so a float may be an array there.
@@ -54,5 +55,6 @@ def key():
 @pytest.fixture
 def x64():
     """Float64 for one test."""
-    with jax.enable_x64(True):
-        yield
+    jax.config.update("jax_enable_x64", True)
+    yield
+    jax.config.update("jax_enable_x64", False)

@@ -1,4 +1,4 @@
-"""python -m experiments bench NAME [--repeats N] [--seeds N] [--json PATH]: compile time, speed, share of the peak.
+"""python -m experiments bench NAME [--repeats N] [--seeds N] [--devices N] [--json PATH]: compile time, speed, peak.
 
 An experiment is measured in the runner, one chunk after the other, and against a plain loop over its jitted step. A
 benchmark of experiments/speed names what it compares: `STEPS`, and `candidates()`, each of which does STEPS steps.
@@ -22,13 +22,17 @@ from experiments.timing.flops import flops
 from experiments.timing.table import show
 from jaxicon.core import catalog
 from jaxicon.core.errors import NumericError
-from jaxicon.core.run import advance, fresh, parts
+from jaxicon.core.run import advance, fresh, mesh_of, parts
 
 LOOP = 100  # steps of the plain loop, at most
 
 
 def bench(
-    name: Annotated[str, tyro.conf.Positional], repeats: int = 20, json: Path | None = None, seeds: int = 1
+    name: Annotated[str, tyro.conf.Positional],
+    repeats: int = 20,
+    json: Path | None = None,
+    seeds: int = 1,
+    devices: int | None = None,
 ) -> None:
     """Measure speed; exit code 5 when a benchmark misses what its header expects.
 
@@ -36,9 +40,12 @@ def bench(
         name: An experiment, or speed/BENCHMARK.
         repeats: Calls of each thing that is timed, after the first.
         json: Also write everything to this file.
-        seeds: Independent runs of an experiment, vmapped.
+        seeds: Independent runs of an experiment, vmapped, and shared out among the devices where they can equally.
+        devices: Take the CPU for so many devices, one for each core, say.
     """
     name = resolve(name)
+    if devices:
+        jax.config.update("jax_num_cpu_devices", devices)
     plan = Plan(name, None, Options(seeds=seeds), {})
     use_dtype(plan)
     if name.startswith("speed/"):
@@ -78,7 +85,9 @@ def measure(task: Task, key: jax.Array, repeats: int) -> dict[str, Any]:
     method, stream, chunk = task.method, task.stream, task.chunk
     state, arrays = fresh(key, method, stream), stream.load(0, chunk)
     words = jax.random.key_data(key)
-    static = dict(method=method, plan=stream.plan, draw=stream.draw, chunk=chunk)
+    mesh = mesh_of(words)
+    places = tuple(x.sharding for x in jax.tree.leaves(state)) if mesh else ()
+    static = dict(method=method, plan=stream.plan, draw=stream.draw, chunk=chunk, mesh=mesh, places=places)
     with compiled_anew():
         lowered, lower_s = timed(lambda: advance.lower(words, 0, chunk, state, arrays, **static))
         program, compile_s = timed(lowered.compile)
@@ -88,7 +97,7 @@ def measure(task: Task, key: jax.Array, repeats: int) -> dict[str, Any]:
         state, metrics = program(words, 0, chunk, state, arrays)
         return state, metrics
 
-    runs, alone = key.size, key.reshape(-1)[0]
+    runs, alone = key.size, jax.random.key(0)
     loop = plain_loop(alone, method, stream, fresh(alone, method, stream), min(chunk, LOOP))
     first_call_s = seconds(one_chunk)
     seconds(loop)

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import tyro
 
+from experiments.hosts import own
 from experiments.run_directory import RunDirectory
 
 
@@ -15,7 +16,7 @@ def main(run: Annotated[Path, tyro.conf.Positional], at: int | None = None) -> N
         run: The run's directory.
         at: Go on from the checkpoint of this step, not from the last.
     """
-    directory = RunDirectory(run)
+    directory = RunDirectory(own(run))
     directory.config()
     directory.hold()
     from experiments import session  # the refusals above come before JAX is imported

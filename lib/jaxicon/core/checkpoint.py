@@ -18,6 +18,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.experimental import multihost_utils
 from safetensors import SafetensorError, deserialize
 from safetensors import numpy as safetensors
 
@@ -30,6 +31,12 @@ def named_leaves(tree: Any) -> dict[str, Any]:
     """Leaves by path: 'params/Dense_0/kernel'; a tree that is one leaf is called 'state'."""
     paths = jax.tree_util.tree_flatten_with_path(tree)[0]
     return {jax.tree_util.keystr(path, simple=True, separator="/") or "state": leaf for path, leaf in paths}
+
+
+def on_host(x: jax.Array) -> np.ndarray:
+    """The whole array; where other hosts hold parts of it, every host has to ask for it."""
+    whole = not isinstance(x, jax.Array) or x.is_fully_addressable or x.is_fully_replicated
+    return np.asarray(x if whole else multihost_utils.process_allgather(x, tiled=True))
 
 
 def is_key(leaf: Any) -> bool:
@@ -77,7 +84,7 @@ class Checkpoints:
     def save(self, t: int, state: Any, info: dict[str, Any]) -> Path:
         """Write the state after `t` steps, with whatever `info` says of the run; raises StorageError."""
         named = named_leaves(state)
-        leaves = {n: np.asarray(jax.random.key_data(x) if is_key(x) else x) for n, x in named.items()}
+        leaves = {n: on_host(jax.random.key_data(x) if is_key(x) else x) for n, x in named.items()}
         described = {n: kind(x) | {"sha256": sha256(leaves[n].tobytes()).hexdigest()} for n, x in named.items()}
         manifest = {"format": FORMAT, "t": t, **info, "leaves": described}
         final, partial, stale = self.path(t), self.folder / f".{t:09d}.partial", self.folder / f".{t:09d}.stale"
