@@ -139,7 +139,7 @@ def test_a_start_without_a_number_says_what_it_was_told(monkeypatch):
 
 
 class Hosts:
-    """Two processes of one run; what they say is in 0.log and 1.log."""
+    """Two processes of one run, ended with the block; what they say is in 0.log and 1.log."""
 
     def __init__(self, folder: Path, *words: str):
         with socket.socket() as free:
@@ -155,12 +155,24 @@ class Hosts:
             with open(log, "w") as out:
                 self.processes.append(subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=out))
 
+    def __enter__(self) -> "Hosts":
+        return self
+
+    def __exit__(self, *error) -> None:
+        for process in self.processes:
+            process.kill()
+            process.wait()
+
     def wait(self, seconds: float) -> list[int]:
-        try:
-            return [process.wait(seconds) for process in self.processes]
-        finally:
-            for process in self.processes:
-                process.kill()
+        return [process.wait(seconds) for process in self.processes]
+
+    def wait_for(self, pattern: str, seconds: float) -> None:
+        """Until the second host has written what the pattern says."""
+        limit = time.monotonic() + seconds
+        while not [*self.logs[1].parent.glob(pattern)]:
+            assert time.monotonic() < limit, self.said()
+            assert [process.poll() for process in self.processes] == [None, None], self.said()
+            time.sleep(0.2)
 
     def said(self) -> str:
         return "\n".join(log.read_text() for log in self.logs)
@@ -176,8 +188,8 @@ def last_state(run_directory: Path) -> dict:
 @pytest.mark.parametrize("share", [["--data-parallel"], ["--seeds", "2"]])
 def test_two_hosts_do_together_what_one_does_alone(tmp_path, share):
     words = ["mlp_digits", "--steps", "40", *share]
-    hosts = Hosts(tmp_path, *words, "--out", str(tmp_path / "both"))
-    assert hosts.wait(120) == [0, 0], hosts.said()
+    with Hosts(tmp_path, *words, "--out", str(tmp_path / "both")) as hosts:
+        assert hosts.wait(100) == [0, 0], hosts.said()
     alone = [sys.executable, "-m", "experiments", *words, "--out", str(tmp_path / "one")]
     subprocess.run(alone, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT / "lib")}, check=True, capture_output=True)
     wanted = last_state(tmp_path / "one")
@@ -185,33 +197,27 @@ def test_two_hosts_do_together_what_one_does_alone(tmp_path, share):
         close(last_state(tmp_path / place), wanted)
         metrics = json.loads((tmp_path / place / "summary.json").read_text())["metrics"]
         close(metrics, json.loads((tmp_path / "one/summary.json").read_text())["metrics"], 1e-5)
-    more = Hosts(tmp_path, "resume", str(tmp_path / "both"), "--at", "40")
-    assert more.wait(120) == [0, 0], more.said()
+    with Hosts(tmp_path, "resume", str(tmp_path / "both"), "--at", "40") as more:
+        assert more.wait(100) == [0, 0], more.said()
+
+
+FOREVER = ("mlp_digits", "--data-parallel", "--steps", "1000000", "--save-every", "1")
 
 
 @pytest.mark.slow
 def test_the_survivor_of_a_killed_host_ends_within_thirty_seconds(tmp_path):
-    hosts = Hosts(tmp_path, "mlp_digits", "--data-parallel", "--steps", "1000000", "--out", str(tmp_path / "run"))
-    survivor, victim = hosts.processes
-    try:
-        limit = time.monotonic() + 100
-        while "200/1000000" not in hosts.logs[1].read_text():
-            assert time.monotonic() < limit, hosts.said()
-            assert victim.poll() is None, hosts.said()
-            time.sleep(0.2)
+    with Hosts(tmp_path, *FOREVER, "--out", str(tmp_path / "run")) as hosts:
+        hosts.wait_for("run/host_1/checkpoints/0*", 100)
+        survivor, victim = hosts.processes
         victim.send_signal(signal.SIGKILL)
         assert survivor.wait(30) != 0
-    finally:
-        survivor.kill()
 
 
 @pytest.mark.slow
 def test_one_host_that_is_asked_to_stop_stops_both(tmp_path):
-    hosts = Hosts(tmp_path, "mlp_digits", "--data-parallel", "--steps", "1000000", "--out", str(tmp_path / "run"))
-    limit = time.monotonic() + 100
-    while "200/1000000" not in hosts.logs[1].read_text() and time.monotonic() < limit:
-        time.sleep(0.2)
-    hosts.processes[1].send_signal(signal.SIGTERM)
-    assert hosts.wait(60) == [143, 143], hosts.said()
+    with Hosts(tmp_path, *FOREVER, "--out", str(tmp_path / "run")) as hosts:
+        hosts.wait_for("run/host_1/checkpoints/0*", 100)
+        hosts.processes[1].send_signal(signal.SIGTERM)
+        assert hosts.wait(60) == [143, 143], hosts.said()
     ends = [max(p.name for p in (tmp_path / place / "checkpoints").glob("0*")) for place in ("run", "run/host_1")]
     assert ends[0] == ends[1] != "000000000"

@@ -19,7 +19,7 @@ LIGHT = partial(random_affine, degrees=10, zoom=0.1, shift=1)
 
 
 def example():
-    """Wide enough for a gradient: where all ReLUs are dead, only rounding errors are left, which Adam makes steps of."""
+    """Wide enough for a gradient: where all ReLUs are dead, Adam makes steps of rounding errors."""
     images = np.random.default_rng(0).uniform(size=(12, 4, 4, 1)).astype(np.float32)
     return simclr(Config(channels=(8,), features=16, projection=(16, 3)), LIGHT), epochs(images, 4)
 

@@ -31,9 +31,9 @@ def parts(key: Key) -> tuple[Key, Key, Key]:
     return tuple(jax.random.fold_in(key, i) for i in range(3))
 
 
-def mesh_of(x: jax.Array) -> Mesh | None:
+def mesh_of(x: jax.Array | np.ndarray) -> Mesh | None:
     """The devices on which an array was placed, if it was placed on several."""
-    return x.sharding.mesh if isinstance(x.sharding, NamedSharding) else None
+    return getattr(getattr(x, "sharding", None), "mesh", None)
 
 
 def spread(function: Callable, mesh: Mesh | None) -> Callable:
@@ -69,9 +69,12 @@ def loading(stream: Stream, mesh: Mesh | None) -> Callable[[int, int], Any]:
 
 def copied(state: State, words: jax.Array) -> State:
     """The state in buffers of its own, on the devices of its keys; what is split among them already stays so."""
-    if mesh_of(words) is None:
+    mesh = mesh_of(words)
+    if mesh is None:
         return jax.device_put(state, may_alias=False)
-    return jax.tree.map(lambda x: jax.device_put(x, (x if mesh_of(x) else words).sharding, may_alias=False), state)
+    shared_out = words.ndim > 1 and RUNS in mesh.axis_names
+    usual = NamedSharding(mesh, PartitionSpec(RUNS) if shared_out else PartitionSpec())
+    return jax.tree.map(lambda x: jax.device_put(x, x.sharding if mesh_of(x) else usual, may_alias=False), state)
 
 
 @partial(jax.jit, static_argnames=("method", "plan", "draw", "mesh"))
