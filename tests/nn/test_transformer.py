@@ -6,7 +6,7 @@ from scipy.stats import zscore
 
 from jaxicon.core.errors import ConfigError
 from jaxicon.nn.transformer import block, blocks, dropout, feed_forward, init_block, init_blocks, init_norm, layer_norm
-from jaxicon.ops.attention import causal_mask
+from jaxicon.ops.attention import attention, causal
 
 ONES = jnp.ones((2, 1, 1))
 
@@ -23,17 +23,17 @@ def test_layer_norm_standardises_features_with_epsilon_in_the_variance(x64, key)
 def test_a_block_whose_branches_write_nothing_is_the_identity(x64, key):
     x_key, key = jax.random.split(key)
     params, x = init_block(key, 8, 2), jax.random.normal(x_key, (5, 8))
-    assert abs(block(params, x, None, ONES)[0] - x).max() > 1e-6
+    assert abs(block(params, x, attention, ONES)[0] - x).max() > 1e-6
     params["attention"]["out"]["kernel"] = jnp.zeros((2, 4, 8))
     params["feed_forward"]["down"]["kernel"] = jnp.zeros((32, 8))
-    np.testing.assert_array_equal(block(params, x, None, ONES)[0], x)
+    np.testing.assert_array_equal(block(params, x, attention, ONES)[0], x)
 
 
 def test_noise_scales_each_branch(x64, key):
     """Dropping a branch leaves the other's: the two are added, attention first."""
     x_key, key = jax.random.split(key)
     params, x = init_block(key, 8, 2, 1.0), jax.random.normal(x_key, (5, 8))
-    with_noise = lambda a, f: block(params, x, causal_mask(5), jnp.array([a, f])[:, None, None])[0]
+    with_noise = lambda a, f: block(params, x, causal, jnp.array([a, f])[:, None, None])[0]
     np.testing.assert_array_equal(with_noise(0.0, 0.0), x)
     alone = feed_forward(params["feed_forward"], layer_norm(params["feed_forward_norm"], x))
     np.testing.assert_allclose(with_noise(0.0, 2.0) - x, 2 * alone, atol=1e-12)
@@ -49,8 +49,8 @@ def test_blocks_follow_each_other(x64, key):
     expected = x
     for i in range(3):
         layer = jax.tree.map(lambda p, i=i: p[i], params)
-        expected, _ = block(layer, expected, causal_mask(5), ONES)
-    np.testing.assert_allclose(blocks(params, x, causal_mask(5), jnp.ones((3, 2, 1, 1))), expected, atol=1e-12)
+        expected, _ = block(layer, expected, causal, ONES)
+    np.testing.assert_allclose(blocks(params, x, causal, jnp.ones((3, 2, 1, 1))), expected, atol=1e-12)
 
 
 def test_initial_branches_share_the_residual_stream(key):
@@ -73,3 +73,10 @@ def test_dropout_is_unbiased_and_of_the_rate_asked_for(key):
     values, counts = np.unique(noise, return_counts=True)
     np.testing.assert_allclose(values, [0, 1.25])
     assert abs(counts[0] / 1e5 - 0.2) < 0.006  # four and a half standard deviations
+
+
+def test_at_rate_zero_nothing_is_drawn(key):
+    draw = jax.jit(dropout, static_argnums=(1, 2))
+    np.testing.assert_array_equal(draw(jax.random.clone(key), (4, 5), 0.0), np.ones((4, 5)))
+    ciphers = [" xor(" in draw.lower(key, (4, 5), rate).compile().as_text() for rate in (0.0, 0.5)]
+    assert ciphers == [False, True]

@@ -1,3 +1,4 @@
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -5,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxicon.ops.attention import attention, causal_mask, multihead, remember
+from jaxicon.ops.attention import attention, causal, causal_mask, multihead, remember
 
 GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "gpt.npz")
 
@@ -50,13 +51,20 @@ def test_the_scale_keeps_the_scores_variance_at_one(x64, key, d):
 
 
 @pytest.mark.system("seq.masked_attention")
-def test_under_the_causal_mask_nothing_comes_from_later(x64, key):
+@pytest.mark.parametrize("attend", [partial(attention, mask=causal_mask(6)), causal], ids=["masked", "causal"])
+def test_under_the_causal_mask_nothing_comes_from_later(x64, key, attend):
     x = jax.random.normal(key, (6, 3))
-    causal = lambda x: attention(x, x, x, causal_mask(6))
-    influence = abs(jax.jacobian(causal)(x)).max((1, 3))
+    influence = abs(jax.jacobian(lambda x: attend(x, x, x))(x)).max((1, 3))
     assert (jnp.triu(influence, 1) == 0).all()
     assert (jnp.tril(influence) > 0).sum() == 21
-    np.testing.assert_allclose(causal(x)[0], x[0], rtol=1e-15)
+    np.testing.assert_allclose(attend(x, x, x)[0], x[0], rtol=1e-15)
+
+
+@pytest.mark.system("seq.masked_attention")
+@pytest.mark.parametrize("t", [1, 4, 7])
+def test_causal_attention_in_halves_equals_the_loop(x64, key, t):
+    q, k, v = normals(key, (t, 3), (t, 3), (t, 2))
+    np.testing.assert_allclose(causal(q, k, v), by_hand(q, k, v, np.tri(t)), atol=1e-12)
 
 
 def test_what_sees_nothing_is_zero_and_has_no_gradient(x64, key):
@@ -106,7 +114,7 @@ def ours(kind: str) -> dict:
 @pytest.mark.system("seq.multihead_attention", "seq.self_attention", "seq.cross_attention")
 def test_heads_are_those_of_torch(x64):
     def results(params, x, memory):
-        one = lambda x, memory, mask: multihead(params, x, remember(params, memory), mask)
+        one = lambda x, memory, mask: multihead(params, x, remember(params, memory), partial(attention, mask=mask))
         crossed = jax.vmap(one, (0, 0, None))(x, memory, jnp.asarray(GOLDEN["mask_crossed"]))
         itself = jax.vmap(one, (0, 0, None))(x, x, jnp.asarray(GOLDEN["mask_itself"]))
         return (crossed**2).sum() + (itself**2).sum(), (crossed, itself)

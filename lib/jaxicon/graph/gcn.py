@@ -23,6 +23,7 @@ from jaxtyping import Array, Bool, Float
 
 from jaxicon.core.method import Fit, Key, Predictor, from_stateful_loss
 from jaxicon.data.graphs import Features, degrees
+from jaxicon.ops.bulk import uniform
 
 Params = dict[str, Array]
 
@@ -50,7 +51,7 @@ def convolve(graph: jraph.GraphsTuple, h: Features, weight: Float[Array, "d k"])
 
 def dropout(key: Key, rate: float, *sizes: int) -> list[Float[Array, "_"]]:
     """Factors for arrays of so many entries: 0 with probability `rate`, else 1 / (1 - rate)."""
-    kept = jax.random.bernoulli(key, 1 - rate, (sum(sizes),)) / (1 - rate)
+    kept = (uniform(key, (sum(sizes),), 0.0, 1.0) >= rate) / (1 - rate)
     return jnp.split(kept, np.cumsum(sizes)[:-1])
 
 

@@ -11,6 +11,7 @@ Idea     minimise  -1/T sum_t log2 p(x_t+1 | x_1 .. x_t),  p = softmax(E y_t),  
 
 import math
 from dataclasses import dataclass
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -21,7 +22,8 @@ from jaxicon.core.errors import ConfigError
 from jaxicon.core.method import Fit, Key, Predictor, from_stateful_loss
 from jaxicon.nn.network import default_float
 from jaxicon.nn.transformer import block, blocks, dropout, init_blocks, init_norm, layer_norm, spread
-from jaxicon.ops.attention import Memory, causal_mask
+from jaxicon.ops.affine import affine
+from jaxicon.ops.attention import Memory, attention, causal
 
 
 @dataclass(frozen=True)
@@ -39,25 +41,29 @@ class Config:
 
 
 def forward(
-    params, tokens: Int[Array, "t"], noise: Float[Array, "branches #t #d"] | None = None
-) -> Float[Array, "t v"]:
+    params, tokens: Int[Array, "*b t"], noise: Float[Array, "branches *#b #t #d"] | None = None
+) -> Float[Array, "*b t v"]:
     """(1): logits of the token after each; noise is dropout's, for the embeddings and two branches of every block."""
-    t, layers = tokens.shape[0], params["blocks"]["attention_norm"]["scale"].shape[0]
+    t, layers = tokens.shape[-1], params["blocks"]["attention_norm"]["scale"].shape[0]
+    ones = (1,) * (tokens.ndim - 1)
     if noise is None:
-        noise = jnp.ones((1 + 2 * layers, 1, 1))
-    x = noise[0] * (params["token"]["embedding"][tokens] + params["position"]["embedding"][:t])
-    y = blocks(params["blocks"], x, causal_mask(t), noise[1:].reshape(layers, 2, *noise.shape[1:]))
+        noise = jnp.ones((1 + 2 * layers, *ones, 1, 1))
+    x = noise[0] * (params["token"]["embedding"][tokens] + params["position"]["embedding"][:t].reshape(*ones, t, -1))
+    y = blocks(params["blocks"], x, causal, noise[1:].reshape(layers, 2, *noise.shape[1:]))
     return read(params, y)
 
 
-def read(params, y: Float[Array, "t d"]) -> Float[Array, "t v"]:
+def read(params, y: Float[Array, "*b d"]) -> Float[Array, "*b v"]:
     """Logits by the embeddings themselves."""
-    return layer_norm(params["norm"], y) @ params["token"]["embedding"].T
+    return affine(layer_norm(params["norm"], y), params["token"]["embedding"].T)
 
 
-def surprise(params, tokens: Int[Array, "t"], noise: Float[Array, "branches #s #d"] | None = None) -> Float[Array, "s"]:
+def surprise(
+    params, tokens: Int[Array, "*b t"], noise: Float[Array, "branches *#b #s #d"] | None = None
+) -> Float[Array, "*b s"]:
     """-log p of every token but the first, in nats."""
-    return optax.softmax_cross_entropy_with_integer_labels(forward(params, tokens[:-1], noise), tokens[1:])
+    logits = forward(params, tokens[..., :-1], noise)
+    return optax.softmax_cross_entropy_with_integer_labels(logits, tokens[..., 1:])
 
 
 def empty_memory(params) -> Memory:
@@ -69,7 +75,7 @@ def empty_memory(params) -> Memory:
 
 def advance(params, memory: Memory, token: Int[Array, ""], t: Int[Array, ""]) -> tuple[Float[Array, "v"], Memory]:
     """(2): logits of the token after `token`, which is at place t, and the memory with it."""
-    seen = (jnp.arange(memory[0].shape[2]) <= t)[None]
+    seen = partial(attention, mask=(jnp.arange(memory[0].shape[2]) <= t)[None])
 
     def one(x, layer):
         params, memory = layer
@@ -134,15 +140,15 @@ def gpt(config: Config, symbols: int) -> Predictor:
         }, ()
 
     def loss(key: Key, params, extra, tokens: Int[Array, "b t"]):
-        shape = tokens.shape[0], 1 + 2 * config.layers, tokens.shape[1] - 1, config.width
-        nats = jax.vmap(surprise, (None, 0, 0))(params, tokens, dropout(key, shape, config.dropout)).mean()
+        shape = 1 + 2 * config.layers, tokens.shape[0], tokens.shape[1] - 1, config.width
+        nats = surprise(params, tokens, dropout(key, shape, config.dropout)).mean()
         return nats, (extra, {"bits_per_character": nats / math.log(2)})
 
     def predict(state: Fit, tokens: Int[Array, "b t"]) -> Float[Array, "b t v"]:
-        return jax.vmap(forward, (None, 0))(state.params, tokens)
+        return forward(state.params, tokens)
 
     def measure(key: Key, params, extra, tokens: Int[Array, "b t"]):
-        nats = jax.vmap(surprise, (None, 0))(params, tokens)
+        nats = surprise(params, tokens)
         return {"bits_per_character": nats[:, tokens.shape[1] // 2 :].mean() / math.log(2)}
 
     return Predictor(*from_stateful_loss(init, loss, measure, adamw(config)), predict)

@@ -7,12 +7,13 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Float
 
 from jaxicon.core.errors import ConfigError
 from jaxicon.core.method import Key
 from jaxicon.nn.network import default_float
-from jaxicon.ops.attention import Memory, multihead, remember
+from jaxicon.ops.affine import affine
+from jaxicon.ops.attention import Attend, Memory, multihead, remember
 
 EPSILON = 1e-5  # of layer normalisation
 
@@ -25,42 +26,43 @@ def layer_norm(params: dict, x: Float[Array, "*t d"]) -> Float[Array, "*t d"]:
     return normal * broadcast(params["scale"]) + broadcast(params["bias"])
 
 
-def feed_forward(params: dict, x: Float[Array, "t d"]) -> Float[Array, "t d"]:
+def feed_forward(params: dict, x: Float[Array, "*b d"]) -> Float[Array, "*b d"]:
     """Two layers with the tanh form of GELU between them, the same for every position."""
-    dense = lambda p, x: x @ p["kernel"] + p["bias"][None]
-    return dense(params["down"], jax.nn.gelu(dense(params["up"], x), approximate=True))
+    return affine(jax.nn.gelu(affine(x, **params["up"]), approximate=True), **params["down"])
 
 
 def block(
     params: dict,
-    x: Float[Array, "t d"],
-    mask: Bool[Array, "t s"] | None,
-    noise: Float[Array, "2 #t #d"],
+    x: Float[Array, "*b t d"],
+    attend: Attend,
+    noise: Float[Array, "2 *#b #t #d"],
     extend: Callable[[Memory], Memory] = lambda memory: memory,
-) -> tuple[Float[Array, "t d"], Memory]:
+) -> tuple[Float[Array, "*b t d"], Memory]:
     """x after attention and the feed-forward layers, each added to its input; and the memory that was attended to.
 
+    attend: see ops/attention.py's multihead
     noise: factors of the two branches, for dropout
     extend: makes the memory of x a longer one, when x is only the end of a text
     """
     normal = layer_norm(params["attention_norm"], x)
     memory = extend(remember(params["attention"], normal))
-    x = x + noise[0] * multihead(params["attention"], normal, memory, mask)
+    x = x + noise[0] * multihead(params["attention"], normal, memory, attend)
     return x + noise[1] * feed_forward(params["feed_forward"], layer_norm(params["feed_forward_norm"], x)), memory
 
 
 def blocks(
-    params: dict, x: Float[Array, "t d"], mask: Bool[Array, "t t"] | None, noise: Float[Array, "layers 2 #t #d"]
-) -> Float[Array, "t d"]:
+    params: dict, x: Float[Array, "*b t d"], attend: Attend, noise: Float[Array, "layers 2 *#b #t #d"]
+) -> Float[Array, "*b t d"]:
     """All blocks, one after the other; their parameters have a leading axis. A scan would be a quarter slower."""
     for i in range(noise.shape[0]):
-        x, _ = block(jax.tree.map(lambda p: p[i], params), x, mask, noise[i])
+        x, _ = block(jax.tree.map(lambda p: p[i], params), x, attend, noise[i])
     return x
 
 
 def dropout(key: Key, shape: tuple[int, ...], rate: float | Float[Array, ""]) -> Float[Array, "..."]:
-    """Factors of mean 1: zero with probability `rate`, else 1 / (1 - rate)."""
-    return jax.random.bernoulli(key, 1 - rate, shape) / (1 - rate)
+    """Factors of mean 1: zero with probability `rate`, else 1 / (1 - rate); at rate 0 nothing is drawn."""
+    draw = lambda: jax.random.bernoulli(key, 1 - rate, shape) / (1 - rate)
+    return jax.lax.cond(rate > 0, draw, lambda: jnp.ones(shape, default_float()))
 
 
 def spread(width: int) -> float:

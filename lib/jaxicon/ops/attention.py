@@ -10,11 +10,16 @@ Erratum  the Deep-learning cookbook scales by the size of the context, but d is 
          respect to k_j has a factor dy/dx too many: dL/dk_j = sum_i a_ij (g_i . v_j - g_i . y_i) q_i / sqrt(d)
 """
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-Memory = tuple[Float[Array, "*layers h s k"], Float[Array, "*layers h s k"]]  # keys and values of every head
+from jaxicon.ops.affine import affine
+
+Memory = tuple[Float[Array, "*b h s k"], Float[Array, "*b h s k"]]  # keys and values of every head
+Attend = Callable[[Float[Array, "t d"], Float[Array, "s d"], Float[Array, "s e"]], Float[Array, "t e"]]
 
 
 def attention(
@@ -23,7 +28,7 @@ def attention(
     """(1), where query i sees the keys j with mask[i, j]; y_i is 0 where it sees none."""
     scores = (q * q.shape[-1] ** -0.5) @ k.T
     if mask is not None:
-        scores = jnp.where(mask, scores, -jnp.inf)
+        scores += jnp.where(mask, 0, -jnp.inf)  # cheaper than to select among the scores
     highest = jax.lax.stop_gradient(scores.max(-1, keepdims=True))
     weights = jnp.exp(scores - jnp.where(highest == -jnp.inf, 0, highest))
     total = weights.sum(-1, keepdims=True)
@@ -35,22 +40,35 @@ def causal_mask(t: int) -> Bool[Array, "t t"]:
     return jnp.tril(jnp.ones((t, t), bool))
 
 
-def heads(params: dict, x: Float[Array, "t d"]) -> Float[Array, "h t k"]:
-    """A linear map for every head, of parameters kernel [d, h, k] and bias [h, k]."""
-    return jnp.einsum("td,dhk->htk", x, params["kernel"]) + params["bias"][:, None]
+def causal(q: Float[Array, "t d"], k: Float[Array, "t d"], v: Float[Array, "t e"]) -> Float[Array, "t e"]:
+    """`attention` under the causal mask; the first half of the queries is spared the second half of the keys."""
+    mask, half = causal_mask(q.shape[0]), (q.shape[0] + 1) // 2
+    first = attention(q[:half], k[:half], v[:half], mask[:half, :half])
+    return jnp.concatenate([first, attention(q[half:], k, v, mask[half:])])
 
 
-def remember(params: dict, x: Float[Array, "s d"]) -> Memory:
+def heads(x: Float[Array, "*b t d"], *maps: dict) -> list[Float[Array, "*b h t k"]]:
+    """Linear maps for every head, of parameters kernel [d, h, k] and bias [h, k]; all maps are one product."""
+    kernel = jnp.concatenate([params["kernel"] for params in maps], axis=1)
+    bias = jnp.concatenate([params["bias"] for params in maps])
+    joint = affine(x, kernel.reshape(kernel.shape[0], -1), bias.ravel()).reshape(*x.shape[:-1], *bias.shape)
+    return jnp.split(joint.swapaxes(-3, -2), len(maps), axis=-3)
+
+
+def remember(params: dict, x: Float[Array, "*b s d"]) -> Memory:
     """What others may attend to in x."""
-    return heads(params["key"], x), heads(params["value"], x)
+    return tuple(heads(x, params["key"], params["value"]))
 
 
 def multihead(
-    params: dict, x: Float[Array, "t d"], memory: Memory, mask: Bool[Array, "t s"] | None = None
-) -> Float[Array, "t d"]:
+    params: dict, x: Float[Array, "*b t d"], memory: Memory, attend: Attend = attention
+) -> Float[Array, "*b t d"]:
     """(2): x attends to a memory, in self-attention its own: multihead(params, x, remember(params, x)).
 
     Parameters: query, key and value as `heads` has them; out: kernel [h, k, d], bias [d].
+    attend: what a head does: `attention`, `causal`, or attention under a mask of one's own
     """
-    found = jax.vmap(attention, (0, 0, 0, None))(heads(params["query"], x), *memory, mask)
-    return jnp.einsum("htk,hkd->td", found, params["out"]["kernel"]) + params["out"]["bias"][None]
+    (query,), kernel = heads(x, params["query"]), params["out"]["kernel"]
+    every = (y.reshape(-1, *y.shape[-2:]) for y in (query, *memory))  # each head of each text
+    found = jax.vmap(attend)(*every).reshape(query.shape).swapaxes(-3, -2)
+    return affine(found.reshape(*x.shape[:-1], -1), kernel.reshape(-1, kernel.shape[-1]), params["out"]["bias"])

@@ -15,6 +15,8 @@ import jax.numpy as jnp
 from jax.nn.initializers import lecun_normal
 from jaxtyping import Array, Float
 
+from jaxicon.ops.affine import affine, rows
+
 
 class Params(NamedTuple):
     """(1), with W cut in two; the columns are those of i, f, o, g. 4 (h (h + d) + h) numbers."""
@@ -52,15 +54,45 @@ def cell(carry: Carry, gates: Float[Array, "*b g"]) -> Carry:
     return Carry(jax.nn.sigmoid(o) * jnp.tanh(c), c)
 
 
+def forward(recurrent: Float[Array, "h g"], carry: Carry, from_input: Float[Array, "t *b g"]) -> tuple:
+    """What `recur` returns, and what its derivative needs."""
+
+    def step(carry, from_input):
+        gates = carry.hidden @ recurrent + from_input
+        after = cell(carry, gates)
+        return after, (after.hidden, carry, gates)
+
+    last, (hidden, before, gates) = jax.lax.scan(step, carry, from_input)
+    return (last, hidden), (recurrent, before, gates)
+
+
+def backward(kept: tuple, cotangents: tuple) -> tuple:
+    """Back-propagation through time; the gradient of the weights is one product of matrices after the loop."""
+    (recurrent, before, gates), (last, hidden) = kept, cotangents
+
+    def step(after, row):
+        before, gates, hidden = row
+        carry, gates = jax.vjp(cell, before, gates)[1](after._replace(hidden=after.hidden + hidden))
+        return carry._replace(hidden=gates @ recurrent.T), gates
+
+    carry, gates = jax.lax.scan(step, last, (before, gates, hidden), reverse=True)
+    return rows(before.hidden).T @ rows(gates), carry, gates
+
+
+@jax.custom_vjp
+def recur(
+    recurrent: Float[Array, "h g"], carry: Carry, from_input: Float[Array, "t *b g"]
+) -> tuple[Carry, Float[Array, "t *b h"]]:
+    """`unroll`, from what x adds to the gates."""
+    return forward(recurrent, carry, from_input)[0]
+
+
+recur.defvjp(forward, backward)
+
+
 def unroll(params: Params, carry: Carry, x: Float[Array, "t *b d"]) -> tuple[Carry, Float[Array, "t *b h"]]:
     """(the carry after the last step, h of every step).
 
     What x adds to the gates is one product of matrices before the loop; in the loop there is one product a step.
     """
-    from_input = x @ params.input + params.bias.reshape((1,) * (x.ndim - 1) + (-1,))
-
-    def step(carry, from_input):
-        carry = cell(carry, carry.hidden @ params.recurrent + from_input)
-        return carry, carry.hidden
-
-    return jax.lax.scan(step, carry, from_input)
+    return recur(params.recurrent, carry, affine(x, params.input, params.bias))

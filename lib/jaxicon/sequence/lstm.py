@@ -19,6 +19,7 @@ from jaxtyping import Array, Float, Int
 
 from jaxicon.core.method import Fit, Generator, Key, from_stateful_loss
 from jaxicon.ops import lstm as ops
+from jaxicon.ops.affine import affine
 
 Window = tuple[Int[Array, "b t"], Int[Array, "b t"]]  # symbols, and those that follow each of them
 Carries = tuple[ops.Carry, ...]  # one of each layer
@@ -53,20 +54,19 @@ def rest(params: dict, batch: tuple[int, ...] = ()) -> Carries:
 def logits(
     params: dict, carries: Carries, x: Int[Array, "t *b"], key: Key | None = None, dropout: float = 0.0
 ) -> tuple[Carries, Float[Array, "t *b v"]]:
-    """(carries after x, scores of the symbol after each); without a key there is no dropout."""
+    """(carries after x, scores of the symbol after each); without a key, or at rate 0, nothing is dropped."""
 
     def drop(place, x):
         if key is None:
             return x
-        keep = jax.random.bernoulli(jax.random.fold_in(key, place), 1 - dropout, x.shape)
-        return jnp.where(keep, x / (1 - dropout), 0)
+        keep = lambda: jax.random.bernoulli(jax.random.fold_in(key, place), 1 - dropout, x.shape)
+        return jax.lax.cond(dropout > 0, lambda: jnp.where(keep(), x / (1 - dropout), 0), lambda: x)
 
     x, after = params["embedding"][x], []
     for i, (layer, carry) in enumerate(zip(params["layers"], carries, strict=True)):
         carry, x = ops.unroll(layer, carry, drop(i, x))
         after.append(carry)
-    bias = params["output"]["bias"].reshape((1,) * (x.ndim - 1) + (-1,))
-    return tuple(after), drop(len(after), x) @ params["output"]["kernel"] + bias
+    return tuple(after), affine(drop(len(after), x), **params["output"])
 
 
 def bits(scores: Float[Array, "*b v"], symbol: Int[Array, "*b"]) -> Float[Array, ""]:
