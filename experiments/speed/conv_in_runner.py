@@ -52,20 +52,29 @@ def classifier(net: Network) -> Learner:
     return from_loss(lambda key, batch: net.init(key, batch[0]), loss, optax.adam(1e-3))
 
 
+def noise(side: int, classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """1024 square images of one channel, and classes that have nothing to do with them."""
+    draw = np.random.default_rng(0)
+    return draw.normal(size=(1024, side, side, 1)).astype(np.float32), draw.integers(classes, size=1024)
+
+
+def units(name: str, net: Network, images: tuple, batch: int, steps: int) -> dict[str, Callable[[], Any]]:
+    """Training in a loop over a jitted step, and in the runner."""
+    key, method, stream = jax.random.key(0), classifier(net), resident(images, batch)
+    state = fresh(key, method, stream)
+    return {
+        f"{name}_loop": plain_loop(key, method, stream, state, steps),
+        f"{name}_runner": partial(train, key, method, stream, steps, state=state, chunk=steps),
+    }
+
+
 def compared(
     side: int, batch: int, channels: tuple[int, ...], sizes: tuple[int, ...], window: int, steps: int
 ) -> dict[str, Callable[[], Any]]:
-    """Training on noise, square images of one channel: a loop over a jitted step and the runner, for both networks."""
-    noise, key = np.random.default_rng(0), jax.random.key(0)
-    images = noise.normal(size=(1024, side, side, 1)).astype(np.float32), noise.integers(sizes[-1], size=1024)
-    stream, units = resident(images, batch), {}
+    """Both networks, both ways."""
     nets = {"ours": cnn(channels, *sizes, window=window), "flax": from_linen(Flax(channels, sizes, window))}
-    for name, net in nets.items():
-        method = classifier(net)
-        state = fresh(key, method, stream)
-        units[f"{name}_loop"] = plain_loop(key, method, stream, state, steps)
-        units[f"{name}_runner"] = partial(train, key, method, stream, steps, state=state, chunk=steps)
-    return units
+    runs = [units(name, net, noise(side, sizes[-1]), batch, steps) for name, net in nets.items()]
+    return runs[0] | runs[1]
 
 
 def candidates():

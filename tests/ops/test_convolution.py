@@ -53,6 +53,17 @@ def test_patches_equal_the_library_in_value_and_gradient(x64, space, strides, pa
     agree(partial(by_patches, **options), partial(by_library, **options), *pair(space, groups))
 
 
+@pytest.mark.parametrize("padding", MARGINS)
+@pytest.mark.parametrize("window", [(1, 3), (5, 5), (2, 7), (3, 9)])
+def test_neighbours_that_share_what_they_see_equal_the_library(x64, window, padding):
+    """Windows wide enough for blocks of neighbours, in rows that these do and do not divide."""
+    kernel = normal(*window, 3, 2, seed=1)
+    for width in (9, 10, 13):
+        agree(
+            partial(by_patches, padding=padding), partial(by_library, padding=padding), normal(2, 6, width, 3), kernel
+        )
+
+
 def test_patches_equal_the_library_in_float32():
     options = dict(strides=(2, 1), groups=2)
     arguments = [a.astype(np.float32) for a in pair(ODD, 2)]

@@ -12,6 +12,8 @@ even axis is padded (0, 1), where PyTorch's padding=1 is ((1, 1), (1, 1)). Kerne
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial, reduce
+from itertools import product
 
 import jax
 import jax.numpy as jnp
@@ -52,24 +54,54 @@ def patches(x: Array, window: Sequence[int], strides: Sequence[int], dilation: S
     return x
 
 
+def between_blocks(kernel: Array, size: int) -> Array:
+    """The kernel that convolves blocks of `size` neighbours along the last axis as if each were one place.
+
+    [*window, width, c, o] -> [*window, blocks, size * c, size * o]; output i of a block meets what kernel i covers.
+    """
+    *window, width, _, features = kernel.shape
+    blocks = -(-(width - 1) // size) + 1
+    shift = lambda i: [(0, 0)] * len(window) + [(i, blocks * size - width - i), (0, 0), (0, 0)]
+    kernel = jnp.stack([jnp.pad(kernel, shift(i)) for i in range(size)], axis=-2)
+    return kernel.reshape(*window, blocks, -1, size * features)
+
+
 def by_patches(
     x: Array, kernel: Array, strides: Sizes = 1, padding: Padding = "SAME", dilation: Sizes = 1, groups: int = 1
 ) -> Array:
-    """`convolution` as patches and a matmul. Patches are window times larger than x: the gradient makes them again."""
+    """`convolution` as patches and a matmul. Patches are window times larger than x: the gradient makes them again.
+
+    Where nothing is skipped or grouped, up to four neighbours along the last axis are the channels of one place. They
+    share what they see: patches are two to three times smaller, and the matmul is wider by a few zeros.
+    """
     *window, _, features = kernel.shape
     strides, dilation = per_axis(strides, len(window)), per_axis(dilation, len(window))
     reach = [d * (w - 1) + 1 for w, d in zip(window, dilation, strict=True)]
+    x = padded(x, reach, strides, padding)
+    places = x.shape[-2] - window[-1] + 1
+    size = min(window[-1] - 1, places, 4) if {*strides, *dilation, groups} == {1} else 1
+    if size < 2:
+        return matmul(x, kernel, strides, dilation, groups)
+    kernel = between_blocks(kernel, size)
+    blocks = -(-places // size) + kernel.shape[-3] - 1
+    x = jnp.pad(x, [(0, 0)] * (x.ndim - 2) + [(0, blocks * size - x.shape[-2]), (0, 0)])
+    y = matmul(x.reshape(*x.shape[:-2], blocks, -1), kernel, strides, dilation, groups)
+    return y.reshape(*y.shape[:-2], -1, features)[..., :places, :]
 
-    @jax.checkpoint
-    def product(x, kernel):
-        seen = patches(padded(x, reach, strides, padding), window, strides, dilation)
-        if groups == 1:
-            return seen @ kernel.reshape(-1, features)
-        seen = seen.reshape(*seen.shape[:-1], math.prod(window), groups, -1)
+
+@partial(jax.checkpoint, static_argnums=(2, 3, 4))
+def matmul(x: Array, kernel: Array, strides: Sequence[int], dilation: Sequence[int], groups: int) -> Array:
+    """Patches of x times the kernel: a matmul of matrices, as with more axes its gradient takes twice as long."""
+    *window, _, features = kernel.shape
+    seen = patches(x, window, strides, dilation)
+    places, seen = seen.shape[:-1], seen.reshape(-1, seen.shape[-1])
+    if groups == 1:
+        y = seen @ kernel.reshape(-1, features)
+    else:
+        seen = seen.reshape(len(seen), math.prod(window), groups, -1)
         kernel = kernel.reshape(math.prod(window), -1, groups, features // groups)
-        return jnp.einsum("...wgi,wigo->...go", seen, kernel).reshape(*seen.shape[:-3], features)
-
-    return product(x, kernel)
+        y = jnp.einsum("pwgi,wigo->pgo", seen, kernel)
+    return y.reshape(*places, features)
 
 
 def by_library(
@@ -128,6 +160,29 @@ def pool(reduce: Callable, fill: float, x: Array, window: Sizes, strides: Sizes 
     return reduce(x.reshape(*x.shape[:first], *blocks, x.shape[-1]), tuple(range(first + 1, first + len(blocks), 2)))
 
 
+@jax.custom_jvp
+def largest(*xs: Array) -> Array:
+    """The elementwise maximum; equal maxima share the gradient equally."""
+    return reduce(jnp.maximum, xs)
+
+
+@largest.defjvp
+def _(xs, changes):
+    y = largest(*xs)
+    chosen = [(x == y).astype(y.dtype) for x in xs]
+    return y, sum(change * share for change, share in zip(changes, chosen, strict=True)) / sum(chosen)
+
+
+def one_by_one(x: Array, window: Sizes, strides: Sizes | None, padding: Padding, fill: float) -> list[Array]:
+    """What every window sees at the first of its places, at the second, ...: arrays [..., *windows, c]."""
+    strides = window if strides is None else per_axis(strides, len(window))
+    x = padded(x, window, strides, padding, fill)
+    space = x.shape[-len(window) - 1 : -1]
+    spans = [(n - w) // s * s + 1 for n, w, s in zip(space, window, strides, strict=True)]
+    at = lambda place: (slice(a, a + n, s) for a, n, s in zip(place, spans, strides, strict=True))
+    return [x[(..., *at(place), slice(None))] for place in product(*map(range, window))]
+
+
 def max_pool(
     x: Float[Array, "... c"], window: Sizes, strides: Sizes | None = None, padding: Padding = "VALID"
 ) -> Float[Array, "... c"]:
@@ -135,7 +190,10 @@ def max_pool(
 
     The strides are the window unless given. Equal maxima share the gradient equally (XLA and PyTorch give it to one).
     """
-    return pool(jnp.max, -jnp.inf, x, window, strides, padding)
+    window = per_axis(window, 2)
+    if math.prod(window) > 9:
+        return pool(jnp.max, -jnp.inf, x, window, strides, padding)
+    return largest(*one_by_one(x, window, strides, padding, -jnp.inf))  # up to six times as fast
 
 
 def avg_pool(
