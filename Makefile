@@ -1,8 +1,10 @@
-# make run    a tour of the library, from nothing to a report      make test      lint, identities, contract of the bases
-# make lint   style alone                                            make test-all  the contract of every method, slow tests
+# make run    a tour of the library, from nothing to a report    make test        lint, identities, contract of the bases
+# make lint   style alone                                          make test-all    the contract of every method, slow tests
+# make colab  every notebook, run and saved with outputs           make test-floor  the contract on the oldest versions
 python := .venv/bin/python
+floor := .venv-floor/bin/python
 
-.PHONY: run test test-all lint clean
+.PHONY: run test test-all test-floor lint colab clean
 run: .venv/run
 	$(python) -m experiments tour
 
@@ -11,6 +13,10 @@ test: .venv/test lint
 
 test-all: .venv/test
 	$(python) -m pytest
+
+test-floor: .venv-floor/test
+	$(floor) -m pytest -m "not slow" tests/floor.py tests/test_contract.py tests/core tests/data tests/experiments \
+	  tests/envs/test_gymnax.py
 
 lint: .venv/test
 	$(python) -m ruff check .
@@ -27,5 +33,14 @@ lint: .venv/test
 	else python3 -m pip --python $(python) install --quiet --constraint constraints.txt --editable .$(if $(findstring test,$@),[dev]); fi
 	touch $@
 
+# The oldest versions that pyproject.toml allows; only uv can find them. Anew, because uv keeps what is there.
+.venv-floor/test: pyproject.toml | .venv/test
+	python3 -m venv --without-pip --clear .venv-floor
+	$(python) -m uv pip install --quiet --python $(floor) --resolution lowest-direct --editable .[test]
+	touch $@
+
+colab: .venv/test
+	$(python) -m colab
+
 clean:
-	rm -rf .venv .pytest_cache .ruff_cache
+	rm -rf .venv .venv-floor .pytest_cache .ruff_cache

@@ -14,7 +14,8 @@ import pytest
 
 from jaxicon.core import catalog
 from jaxicon.core.checkpoint import Checkpoints
-from jaxicon.core.run import evaluate, fresh, parts, train
+from jaxicon.core.run import RUNS, evaluate, fresh, parts, train
+from jaxicon.core.shard import over, placed
 
 TESTS = Path(__file__).parent
 CHUNK = 4
@@ -95,13 +96,29 @@ def advance_count() -> int:
     return advance._cache_size()
 
 
+def two_starts(keys, method, stream):
+    """States that the compiled `fresh` makes one by one, as it does for n keys: tests/core/test_run.py."""
+    starts = [fresh(jax.random.clone(k), method, stream) for k in keys]
+    return starts, jax.tree.map(lambda *x: np.stack(x), *starts)
+
+
 def test_n_keys_are_n_runs(case, key):
-    """From states that the compiled `fresh` makes one by one, as it does for n keys: tests/core/test_run.py."""
     method, stream = case
     keys = jax.random.split(key, 2)
-    starts = [fresh(jax.random.clone(k), method, stream) for k in keys]
-    both = jax.tree.map(lambda *x: np.stack(x), *starts)
+    starts, both = two_starts(keys, method, stream)
     many, _ = train(jax.random.clone(keys), method, stream, 3, state=both, chunk=CHUNK)
+    one, _ = train(keys[1], method, stream, 3, state=starts[1], chunk=CHUNK)
+    for a, b in zip(words(many), words(one), strict=True):
+        np.testing.assert_allclose(a[1], b, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_runs_on_two_devices_are_those_of_one(case, key):
+    method, stream = case
+    keys = jax.random.split(key, 2)
+    starts, both = two_starts(keys, method, stream)
+    many, _ = train(placed(jax.random.clone(keys), over(RUNS, 2)), method, stream, 3, state=both, chunk=CHUNK)
+    assert all(len(x.sharding.device_set) == 2 for x in jax.tree.leaves(many))
     one, _ = train(keys[1], method, stream, 3, state=starts[1], chunk=CHUNK)
     for a, b in zip(words(many), words(one), strict=True):
         np.testing.assert_allclose(a[1], b, rtol=1e-5, atol=1e-5)
@@ -119,11 +136,10 @@ def test_state_survives_a_checkpoint(case, key, tmp_path):
     assert same(restored, state)
 
 
-def test_runs_in_float64(case, key):
+def test_runs_in_float64(case, key, x64):
     method, stream = case
-    with jax.enable_x64(True):
-        batch = jax.eval_shape(lambda key: first_batch(key, stream), key)
-        state = jax.eval_shape(method.init, key, batch)
-        after, metrics = jax.eval_shape(method.step, key, state, batch)
-        assert kinds(after) == kinds(state)
-        assert all(m.dtype != jnp.float32 for m in metrics.values()), {k: m.dtype for k, m in metrics.items()}
+    batch = jax.eval_shape(lambda key: first_batch(key, stream), key)
+    state = jax.eval_shape(method.init, key, batch)
+    after, metrics = jax.eval_shape(method.step, key, state, batch)
+    assert kinds(after) == kinds(state)
+    assert all(m.dtype != jnp.float32 for m in metrics.values()), {k: m.dtype for k, m in metrics.items()}

@@ -35,13 +35,13 @@ def test_forward_reads_the_sizes_off_the_parameters(key):
     np.testing.assert_allclose(forward(params, x, jnp.tanh), expected, rtol=1e-5)
 
 
-def test_parameters_have_the_default_float(x64, key):
+def test_parameters_have_the_default_float(request, key):
     from flax import linen
 
+    assert default_float() == jnp.float32
+    request.getfixturevalue("x64")
     single = jax.eval_shape(from_linen(linen.Dense(2)).init, key, jnp.ones((1, 3), jnp.float32))
     double = jax.eval_shape(mlp(2).init, key, jnp.ones((1, 3)))
     dtypes = lambda params: {x.dtype for x in jax.tree.leaves(params)}
     assert dtypes(single) == {jnp.dtype("float32")}  # Flax's own choice, which the networks here do not leave to it
     assert dtypes(double) == {jnp.dtype("float64")} == {default_float()}
-    with jax.enable_x64(False):
-        assert default_float() == jnp.float32
