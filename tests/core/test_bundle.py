@@ -6,12 +6,18 @@ import json
 import subprocess
 import symtable
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+import jax
+import numpy as np
 import pytest
 
 from jaxicon.core import bundle as bundler
 from jaxicon.core import catalog, names
 from jaxicon.core.errors import ConfigError
+from jaxicon.core.run import train
+from tests import test_contract as contract
 
 # A package of ours in which everything is used that makes flattening hard; `show` says what it computes.
 PACKAGE = {
@@ -121,11 +127,18 @@ def package(tmp_path, monkeypatch):
     (tmp_path / "jaxicon/__init__.py").write_text("")
     (tmp_path / "jaxicon/core").mkdir()
     (tmp_path / "jaxicon/core/method.py").write_text("")
-    monkeypatch.setattr(names, "SOURCES", tmp_path)
-    monkeypatch.setattr(catalog, "PACKAGE", tmp_path / "jaxicon")
+    with in_place_of_ours(tmp_path, monkeypatch):
+        yield tmp_path
+
+
+@contextmanager
+def in_place_of_ours(folder, monkeypatch):
+    """The package that is in a folder, for the bundler."""
+    monkeypatch.setattr(names, "SOURCES", folder)
+    monkeypatch.setattr(catalog, "PACKAGE", folder / "jaxicon")
     caches = (bundler.module, catalog.entries, catalog.methods, catalog.kinds)
     [c.cache_clear() for c in caches]
-    yield tmp_path
+    yield
     [c.cache_clear() for c in caches]
 
 
@@ -224,9 +237,67 @@ def test_a_bundled_method_trains_to_the_same_bits(tmp_path):
     assert json.loads(expected)["loss"][4] < json.loads(expected)["loss"][0]
 
 
+def below(path: str, name: str) -> str:
+    """The statements of a test module that define one of its names, and those that they need, also of other tests."""
+    body = ast.parse((catalog.ROOT / path).read_text()).body
+    defining = {bound: statement for statement in body for bound in names.bound([statement])}
+    reached = [name]
+    for found in reached:
+        words = {n.id for n in ast.walk(defining[found]) if isinstance(n, ast.Name)}
+        reached += [word for word in words & defining.keys() if word not in reached]
+    wanted = [statement for statement in body if statement in [defining[found] for found in reached]]
+    return "\n".join(text for statement in wanted for text in spelled_out(statement))
+
+
+def spelled_out(statement: ast.stmt) -> Iterator[str]:
+    """The text of a statement; of an import from another test, what that defines."""
+    other = getattr(statement, "module", None) or ""
+    if other.startswith("tests."):
+        yield from (below(f"{other.replace('.', '/')}.py", alias.name) for alias in statement.names)
+    else:
+        yield ast.unparse(statement)
+
+
+@pytest.fixture
+def with_example(request, tmp_path, monkeypatch):
+    """The library and one module more, `trial`: what the method's test module gives as an example, trained."""
+    entry = request.param
+    (tmp_path / "jaxicon/trial").mkdir(parents=True)
+    for path in catalog.PACKAGE.iterdir():
+        (tmp_path / "jaxicon" / path.name).symlink_to(path)
+    text = below(f"tests/{entry.family}/test_{entry.name}.py", "example")
+    (tmp_path / "jaxicon/trial/trial.py").write_text(f"{text}\n{TRIAL}")
+    monkeypatch.setattr(catalog, "FAMILIES", (*catalog.FAMILIES, "trial"))
+    with in_place_of_ours(tmp_path, monkeypatch):
+        yield entry
+
+
+TRIAL = """
+import jax
+from jaxicon.core.run import train
+
+def trial():
+    method, stream = example()
+    return train(jax.random.key(0), method, stream, 2, chunk=4)[1]
+"""
+ALONE = "import json, sys\nsys.modules['jaxicon'] = None  # from now on an import of it fails\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("with_example", catalog.methods(), ids=lambda e: e.name, indirect=True)
+def test_every_bundled_method_trains_alone_to_the_same_bits(with_example, tmp_path):
+    """What `example` and its data need is bundled with the method, which is all that the bundle is asked to do."""
+    (tmp_path / "alone.py").write_text(bundler.bundle("trial"))
+    show = "print(json.dumps({name: values.tolist() for name, values in alone.trial().items()}))"
+    metrics = json.loads(python(f"{ALONE}import alone\n{show}", tmp_path, tmp_path))
+    method, stream = contract.example(with_example.family, with_example.name)
+    expected = train(jax.random.key(0), method, stream, 2, chunk=4)[1]
+    assert metrics == {name: values.tolist() for name, values in expected.items()}
+    assert np.isfinite([*metrics.values()]).all()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", catalog.entries())
 def test_every_bundle_runs_alone(name, tmp_path):
     (tmp_path / "alone.py").write_text(bundler.bundle(name))
-    program = f"import alone\nassert callable(alone.{name})\nassert not [m for m in sys.modules if 'jaxicon' in m]"
-    python(program, tmp_path, tmp_path)
+    python(f"{ALONE}import alone\nassert callable(alone.{name})", tmp_path, tmp_path)
