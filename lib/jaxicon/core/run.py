@@ -16,6 +16,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.extend.core import jaxpr_as_fun
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxicon.core.method import Key, Method, Metrics, State
@@ -37,12 +38,28 @@ def mesh_of(x: jax.Array | np.ndarray) -> Mesh | None:
 
 
 def spread(function: Callable, mesh: Mesh | None) -> Callable:
-    """A function of (words [n], state [n], arrays); on a mesh with an axis `runs`, each device has its share of n."""
+    """A function of (words [n], state [n], common); on a mesh with an axis `runs`, each device has its share of n.
+
+    A share is traced as if there were no others, and may close over no tracers: inside `shard_map` types name the
+    mesh, which the gradients of diffrax cannot take.
+    """
     if mesh is None or RUNS not in mesh.axis_names:
         return function
-    runs, common = PartitionSpec(RUNS), PartitionSpec()
-    places = dict(mesh=mesh, in_specs=(runs, runs, common), out_specs=runs, axis_names={RUNS})
-    return jax.shard_map(function, **places, check_vma=False)
+    runs = PartitionSpec(RUNS)
+    places = dict(mesh=mesh, in_specs=(runs, runs, PartitionSpec()), out_specs=runs, axis_names={RUNS})
+    whole = lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype)
+    part = lambda x: jax.ShapeDtypeStruct((x.shape[0] // mesh.shape[RUNS], *x.shape[1:]), x.dtype)
+
+    def each(words, state, common):
+        kinds = *jax.tree.map(part, (words, state)), jax.tree.map(whole, common)
+        jaxpr, out = jax.make_jaxpr(function, return_shape=True)(*kinds)
+
+        def share(*given):
+            return jax.tree.unflatten(jax.tree.structure(out), jaxpr_as_fun(jaxpr)(*jax.tree.leaves(given)))
+
+        return jax.shard_map(share, **places, check_vma=False)(words, state, common)
+
+    return each
 
 
 def everywhere(tree: Any, mesh: Mesh | None) -> Any:
@@ -113,7 +130,8 @@ def advance(
     On a mesh, `places` are those of the state's leaves: it stays there, and the next chunk needs no other program.
     """
 
-    def one(words, state, arrays):
+    def one(words, state, common):
+        t0, length, arrays = common
         _, data_key, step_key = parts(jax.random.wrap_key_data(words))
         ts = t0 + jnp.arange(chunk)
         rows = plan(data_key, ts, arrays), keys_at(step_key, ts)
@@ -132,7 +150,7 @@ def advance(
         return jax.lax.fori_loop(0, length, body, (state, history))
 
     each = spread(jax.vmap(one, (0, 0, None)), mesh) if words.ndim > 1 else one
-    state, metrics = each(words, state, arrays)
+    state, metrics = each(words, state, (t0, length, arrays))
     if mesh:
         state = jax.lax.with_sharding_constraint(state, jax.tree.unflatten(jax.tree.structure(state), places))
     return state, everywhere(metrics, mesh)
@@ -204,7 +222,8 @@ def measure(
 ) -> tuple[Metrics, jax.Array]:
     """Metrics of batch t in every run, and the size of the batch."""
 
-    def one(words, state, arrays):
+    def one(words, state, common):
+        t, arrays = common
         _, data_key, step_key = parts(jax.random.wrap_key_data(words))
         row = jax.tree.map(lambda x: x[0], plan(data_key, t[None], arrays))
         batch = draw(row, arrays)
@@ -212,7 +231,7 @@ def measure(
         return method.evaluate(jax.random.fold_in(step_key, t), state, batch), jnp.int32(count)
 
     each = spread(jax.vmap(one, (0, 0, None)), mesh) if words.ndim > 1 else one
-    return everywhere(each(words, state, arrays), mesh)
+    return everywhere(each(words, state, (t, arrays)), mesh)
 
 
 def evaluate(key: Key, method: Method, state: State, stream: Stream, batches: int) -> History:
