@@ -17,7 +17,7 @@ from jaxicon.core.run import fresh, train
 from jaxicon.envs.cartpole import cartpole
 from jaxicon.rl_policy.ppo import Config, ppo
 
-STEPS = 20  # 10,240 moves
+STEPS = 50  # 25,600 moves
 CONFIG = Config(envs=4, steps=128, learning_rate=2.5e-4, epochs=4, minibatches=4)
 
 

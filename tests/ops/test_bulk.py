@@ -1,8 +1,9 @@
 import jax
 import numpy as np
+import pytest
 from scipy import stats
 
-from jaxicon.ops.bulk import uniform
+from jaxicon.ops.bulk import permutations, uniform
 
 
 def test_numbers_are_uniform_and_independent(key):
@@ -23,3 +24,20 @@ def test_the_interval_is_half_open(x64):
     np.testing.assert_array_equal(np.asarray(draws) * 2**23 % 1, 0)
     assert draws.min() < 2**-15
     assert 1 - 2**-15 < draws.max() < 1
+
+
+@pytest.mark.parametrize("size", [1, 2, 100, 128, 4096, 4097])
+def test_orders_hold_every_place_once(key, size):
+    orders = np.asarray(permutations(key, 3, size))
+    assert orders.dtype == np.int32
+    np.testing.assert_array_equal(np.sort(orders, axis=1), np.tile(np.arange(size), (3, 1)))
+
+
+def test_every_order_is_as_likely(key):
+    orders = np.asarray(permutations(key, 48_000, 4)) @ [64, 16, 4, 1]
+    codes, counts = np.unique(orders, return_counts=True)
+    assert len(codes) == 24
+    assert stats.chisquare(counts).pvalue > 1e-3
+    places = np.asarray(permutations(jax.random.key(1), 2_000, 100))[:, [0, 57, 99]]  # where a sort might leave a trace
+    for column in places.T:
+        assert stats.chisquare(np.bincount(column, minlength=100)).pvalue > 1e-3

@@ -137,8 +137,8 @@ def test_a_network_that_has_no_loss_of_its_own_does_not_change(still, key, monke
 
 @pytest.mark.system("rl.gaussian_policy")
 def test_a_gaussian_policy_finds_the_best_number_in_a_box(key):
-    method, state = trained(key, bandit(), replace(SMALL, updates=80))
-    np.testing.assert_allclose(method.act(jax.random.key(1), state, jnp.zeros(1)), [1.2], atol=0.05)
+    method, state = trained(key, bandit(), replace(SMALL, updates=80, learning_rate=5e-3))
+    np.testing.assert_allclose(method.act(jax.random.key(1), state, jnp.zeros(1)), [1.2], atol=0.01)
 
 
 def test_networks_start_orthogonal_the_actor_almost_indifferent(key):
@@ -157,7 +157,7 @@ def test_the_gradient_has_a_largest_norm_and_the_rate_falls_to_zero(key):
     method = ppo(replace(SMALL, updates=1, epochs=1, minibatches=1, reward_scale=100.0), bandit())
     step = jax.jit(method.step)
     first, _ = step(jax.random.key(1), fresh(jax.random.key(0), method), None)
-    moments = jax.tree.leaves(first.opt_state[1][0].mu)
+    moments = jax.tree.leaves(first.opt_state[1].mu)
     np.testing.assert_allclose(sum((m**2).sum() for m in moments) ** 0.5, 0.1 * SMALL.largest_gradient, rtol=1e-5)
     second, _ = step(key, first, None)
     jax.tree.map(np.testing.assert_array_equal, first.params, second.params)

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
+from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float
 
 from jaxicon.core.errors import ConfigError
@@ -20,6 +21,7 @@ from jaxicon.core.method import Agent, Key
 from jaxicon.envs.environment import Environment, Running, Transition, mean_return, vectorised
 from jaxicon.envs.policy import Policy, policy, rollout
 from jaxicon.nn import mlp as nn
+from jaxicon.ops.bulk import permutations
 from jaxicon.ops.linalg import orthogonal
 from jaxicon.ops.returns import gae
 
@@ -27,8 +29,8 @@ from jaxicon.ops.returns import gae
 @dataclass(frozen=True)
 class Config:
     hidden: tuple[int, ...] = (64, 64)  # of the actor and of the critic
-    learning_rate: float = 2.5e-3  # falls linearly to zero
-    updates: int = 100  # after so many
+    learning_rate: float = 2.5e-3  # falls linearly, from update to update
+    updates: int = 100  # to zero after so many
     envs: int = 8
     steps: int = 128  # of every environment for an update
     epochs: int = 4
@@ -94,15 +96,14 @@ def ppo(config: Config, env: Environment) -> Agent:
     )
     actor, critic = network(family.size, 0.01), network(1, 1.0)
     fall = optax.linear_schedule(config.learning_rate, 0, config.updates * config.epochs * config.minibatches)
-    descent = optax.chain(optax.clip_by_global_norm(config.largest_gradient), optax.adam(fall, eps=1e-5))
-    optimizer = optax.flatten(descent)  # a few operations on one vector, not as many on each of twelve arrays
+    optimizer = optax.chain(optax.clip_by_global_norm(config.largest_gradient), optax.scale_by_adam(eps=1e-5))
 
     def init(key: Key, batch: None) -> State:
         actor_key, critic_key, env_key = jax.random.split(key, 3)
         world = envs.reset(env_key)
         obs = envs.observe(world)
         params = {"actor": actor.init(actor_key, obs), "critic": critic.init(critic_key, obs)}
-        return State(params, optimizer.init(params), world)
+        return State(params, optimizer.init(ravel_pytree(params)[0]), world)
 
     def prepare(params, seen: Transition) -> Lesson:
         """Rows of all that was seen, in the eyes of the networks that played."""
@@ -119,17 +120,19 @@ def ppo(config: Config, env: Environment) -> Agent:
         return objective(config, family, output, value[:, 0], lesson)
 
     def learn(key: Key, state: State, lesson: Lesson) -> tuple[State, dict]:
-        orders = jax.vmap(lambda key: jax.random.permutation(key, rows))(jax.random.split(key, config.epochs))
+        minibatches = permutations(key, config.epochs, rows).reshape(config.epochs * config.minibatches, -1)
+        vector, unravel = ravel_pytree(state.params)  # the rule is a few operations on one vector, not on each array
+        rate = fall(optax.tree.get(state.opt_state, "count"))
 
         def improve(carry, index):
-            params, opt_state = carry
-            grads, metrics = jax.grad(loss, has_aux=True)(params, jax.tree.map(lambda x: x[index], lesson))
+            vector, opt_state = carry
+            minibatch = jax.tree.map(lambda x: x[index], lesson)
+            grads, metrics = jax.grad(lambda vector: loss(unravel(vector), minibatch), has_aux=True)(vector)
             updates, opt_state = optimizer.update(grads, opt_state)
-            return (optax.apply_updates(params, updates), opt_state), metrics
+            return (vector - rate * updates, opt_state), metrics
 
-        start, minibatches = (state.params, state.opt_state), orders.reshape(config.epochs * config.minibatches, -1)
-        (params, opt_state), metrics = jax.lax.scan(improve, start, minibatches)
-        return state._replace(params=params, opt_state=opt_state), jax.tree.map(jnp.mean, metrics)
+        (vector, opt_state), metrics = jax.lax.scan(improve, (vector, state.opt_state), minibatches)
+        return state._replace(params=unravel(vector), opt_state=opt_state), jax.tree.map(jnp.mean, metrics)
 
     def step(key: Key, state: State, batch: None) -> tuple[State, dict]:
         play_key, learn_key = jax.random.split(key)
