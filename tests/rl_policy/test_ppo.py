@@ -152,15 +152,26 @@ def test_networks_start_orthogonal_the_actor_almost_indifferent(key):
             np.testing.assert_array_equal(layer["bias"], 0)
 
 
-def test_the_gradient_has_a_largest_norm_and_the_rate_falls_to_zero(key):
-    """Adam's first moment after one update is a tenth of the gradient; one more update changes nothing."""
-    method = ppo(replace(SMALL, updates=1, epochs=1, minibatches=1, reward_scale=100.0), bandit())
-    step = jax.jit(method.step)
-    first, _ = step(jax.random.key(1), fresh(jax.random.key(0), method), None)
+def test_the_gradient_has_a_largest_norm(key):
+    """Adam's first moment after one gradient step is a tenth of the gradient."""
+    method = ppo(replace(SMALL, epochs=1, minibatches=1, reward_scale=100.0), bandit())
+    first, _ = jax.jit(method.step)(jax.random.key(1), fresh(jax.random.key(0), method), None)
     moments = jax.tree.leaves(first.opt_state[1].mu)
     np.testing.assert_allclose(sum((m**2).sum() for m in moments) ** 0.5, 0.1 * SMALL.largest_gradient, rtol=1e-5)
-    second, _ = step(key, first, None)
-    jax.tree.map(np.testing.assert_array_equal, first.params, second.params)
+
+
+def test_the_rate_falls_from_update_to_update():
+    """Of two updates the second has half the rate, in all its gradient steps; a third changes nothing."""
+    method = ppo(replace(SMALL, updates=2), bandit())
+    half = ppo(replace(SMALL, updates=10**6, learning_rate=SMALL.learning_rate / 2), bandit())
+    step, slower_step = jax.jit(method.step), jax.jit(half.step)
+    first, _ = step(jax.random.key(1), fresh(jax.random.key(0), method), None)
+    second, _ = step(jax.random.key(2), first, None)
+    slower, _ = slower_step(jax.random.key(2), first, None)
+    third, _ = step(jax.random.key(3), second, None)
+    near = lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-5, atol=1e-6)
+    jax.tree.map(near, second.params, slower.params)
+    jax.tree.map(np.testing.assert_array_equal, second.params, third.params)
 
 
 def test_evaluate_is_the_return_of_the_likeliest_actions_in_the_units_of_the_environment(key):
