@@ -8,8 +8,6 @@ import numpy as np
 
 from jaxicon.core.errors import DataError
 
-TEST = 360  # digits
-
 
 class Split(NamedTuple):
     """(x, y) each: x float32 [n, 64] in [0, 1], y int32 [n] in 0 .. 9."""
@@ -30,7 +28,7 @@ def digits() -> Split:
         raise DataError("digits: they travel with scikit-learn, which is not installed; pip install scikit-learn")
     table = np.loadtxt(Path(sklearn.origin).parent / "datasets/data/digits.csv.gz", delimiter=",")
     x, y = (table[:, :-1] / 16).astype(np.float32), table[:, -1].astype(np.int32)
-    train, test = stratified(y, TEST, np.random.RandomState(0))
+    train, test = stratified(y, 360, np.random.RandomState(0))
     return Split((x[train], y[train]), (x[test], y[test]))
 
 
