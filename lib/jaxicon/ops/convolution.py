@@ -13,7 +13,6 @@ even axis is padded (0, 1), where PyTorch's padding=1 is ((1, 1), (1, 1)). Kerne
 import math
 from collections.abc import Callable, Sequence
 from functools import partial, reduce
-from itertools import product
 
 import jax
 import jax.numpy as jnp
@@ -21,6 +20,7 @@ from jax import lax
 from jaxtyping import Array, Float
 
 Sizes = int | Sequence[int]  # one for all axes of space, or one for each
+WIDEST = 32  # features of neighbours in one matmul
 Padding = str | Sequence[tuple[int, int]]  # 'SAME', 'VALID' or (before, after) for each axis of space
 
 
@@ -39,18 +39,20 @@ def padded(x: Array, window: Sequence[int], strides: Sequence[int], padding: Pad
     return x
 
 
+def seen_along(x: Array, axis: int, width: int, stride: int, dilation: int = 1) -> list[Array]:
+    """What windows along one axis see at the first of their `width` places, at the second, ..."""
+    length = (x.shape[axis] - dilation * (width - 1) - 1) // stride * stride + 1
+    return [lax.slice_in_dim(x, at, at + length, stride, axis) for at in range(0, dilation * width, dilation)]
+
+
 def patches(x: Array, window: Sequence[int], strides: Sequence[int], dilation: Sequence[int]) -> Array:
     """[..., *space, c] -> [..., *places, window * c]: what the window sees at each place, its last axis fastest.
 
     One axis after the other, so that a window of 5 x 5 takes 5 + 5 slices, not 25.
     """
-    for i in reversed(range(len(window))):
-        axis = x.ndim - 1 - len(window) + i
-        places = (x.shape[axis] - dilation[i] * (window[i] - 1) - 1) // strides[i] + 1
-        starts = [offset * dilation[i] for offset in range(window[i])]
-        ends = [start + (places - 1) * strides[i] + 1 for start in starts]
-        slices = [lax.slice_in_dim(x, a, b, strides[i], axis) for a, b in zip(starts, ends, strict=True)]
-        x = jnp.concatenate(slices, -1)
+    axes = range(x.ndim - 1 - len(window), x.ndim - 1)
+    for axis, *sizes in reversed(list(zip(axes, window, strides, dilation, strict=True))):
+        x = jnp.concatenate(seen_along(x, axis, *sizes), -1)
     return x
 
 
@@ -71,15 +73,15 @@ def by_patches(
 ) -> Array:
     """`convolution` as patches and a matmul. Patches are window times larger than x: the gradient makes them again.
 
-    Where nothing is skipped or grouped, up to four neighbours along the last axis are the channels of one place. They
-    share what they see: patches are two to three times smaller, and the matmul is wider by a few zeros.
+    Where nothing is skipped or grouped, a few neighbours along the last axis are the channels of one place. They share
+    what they see: patches are two to three times smaller. The matmul is wider by zeros, which pays up to 32 columns.
     """
     *window, _, features = kernel.shape
     strides, dilation = per_axis(strides, len(window)), per_axis(dilation, len(window))
     reach = [d * (w - 1) + 1 for w, d in zip(window, dilation, strict=True)]
     x = padded(x, reach, strides, padding)
     places = x.shape[-2] - window[-1] + 1
-    size = min(window[-1] - 1, places, 4) if {*strides, *dilation, groups} == {1} else 1
+    size = min(window[-1] - 1, places, WIDEST // features) if {*strides, *dilation, groups} == {1} else 1
     if size < 2:
         return matmul(x, kernel, strides, dilation, groups)
     kernel = between_blocks(kernel, size)
@@ -162,43 +164,31 @@ def convolution(
     return form(x, kernel, strides, padding, dilation, groups)
 
 
-def whole_windows(x: Array, window: Sequence[int]) -> tuple[Array, tuple[int, ...]]:
-    """x [..., *space, c] as [..., n, w, n, w, c], windows side by side without what is left over, and the axes w."""
-    first = x.ndim - 1 - len(window)
-    blocks = []
-    for axis, w in enumerate(window, first):
-        places = x.shape[axis] // w
-        x = lax.slice_in_dim(x, 0, places * w, axis=axis)
-        blocks += [places, w]
-    return x.reshape(*x.shape[:first], *blocks, x.shape[-1]), tuple(range(first + 1, first + len(blocks), 2))
-
-
-def slice_by_slice(combine: Callable, x: Array, axes: Sequence[int]) -> Array:
-    """`combine` along the axes, which stay with length 1; up to six times as fast as XLA's reduction of few slices."""
-    for axis in axes:
-        x = reduce(combine, jnp.split(x, x.shape[axis], axis))
-    return x
+def side_by_side(x: Array, axis: int, width: int) -> Array:
+    """[..., n, ...] -> [..., n // width, width, ...]: an axis as windows, without what is left over."""
+    places = x.shape[axis] // width
+    x = lax.slice_in_dim(x, 0, places * width, axis=axis)
+    return x.reshape(*x.shape[:axis], places, width, *x.shape[axis + 1 :])
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(1,))
-def largest_along(x: Array, axes: Sequence[int]) -> Array:
-    """The maximum along the axes, which stay with length 1; equal maxima share the gradient equally."""
-    return slice_by_slice(jnp.maximum, x, axes)
+def largest_along(x: Array, axis: int) -> Array:
+    """The maximum along a short axis; equal maxima share the gradient. By slices: XLA's reduction takes longer."""
+    return reduce(jnp.maximum, jnp.unstack(x, axis=axis))
 
 
 @largest_along.defjvp
-def _(axes, primals, tangents):
+def _(axis, primals, tangents):
     (x,), (change,) = primals, tangents
-    y = largest_along(x, axes)
-    chosen = x == y
-    return y, jnp.where(chosen, change, 0).sum(axes, keepdims=True) / slice_by_slice(
-        jnp.add, chosen.astype(x.dtype), axes
-    )
+    y = largest_along(x, axis)
+    chosen = x == jnp.expand_dims(y, axis)
+    count = sum(jnp.unstack(chosen.astype(x.dtype), axis=axis))
+    return y, jnp.where(chosen, change, 0).sum(axis) / count
 
 
 @jax.custom_jvp
 def largest(*xs: Array) -> Array:
-    """The elementwise maximum; equal maxima share the gradient equally."""
+    """The elementwise maximum; equal maxima share the gradient."""
     return reduce(jnp.maximum, xs)
 
 
@@ -209,12 +199,25 @@ def _(xs, changes):
     return y, sum(change * share for change, share in zip(changes, chosen, strict=True)) / sum(chosen)
 
 
-def one_by_one(x: Array, window: Sequence[int], strides: Sequence[int]) -> list[Array]:
-    """What every window sees at the first of its places, at the second, ...: arrays [..., *windows, c]."""
-    space = x.shape[-len(window) - 1 : -1]
-    spans = [(n - w) // s * s + 1 for n, w, s in zip(space, window, strides, strict=True)]
-    at = lambda place: (slice(a, a + n, s) for a, n, s in zip(place, spans, strides, strict=True))
-    return [x[(..., *at(place), slice(None))] for place in product(*map(range, window))]
+def pool(
+    apart: Callable,
+    overlapping: Callable,
+    x: Array,
+    window: Sizes,
+    strides: Sizes | None,
+    padding: Padding,
+    fill: float,
+) -> Array:
+    """One axis after the other: apart(windows, their axis) of windows side by side, or overlapping(seen_along)."""
+    window = per_axis(window, 2)
+    strides = window if strides is None else per_axis(strides, len(window))
+    x = padded(x, window, strides, padding, fill)
+    for axis, (width, stride) in enumerate(zip(window, strides, strict=True), x.ndim - 1 - len(window)):
+        if width == stride:
+            x = apart(side_by_side(x, axis, width), axis + 1)
+        else:
+            x = overlapping(seen_along(x, axis, width, stride))
+    return x
 
 
 def max_pool(
@@ -222,25 +225,14 @@ def max_pool(
 ) -> Float[Array, "... c"]:
     """Maximum over windows of x [..., h, w, c]; as many axes as `window` has, two if it is a number.
 
-    The strides are the window unless given. Equal maxima share the gradient equally (XLA and PyTorch give it to one).
+    The strides are the window unless given. Equal maxima share the gradient, equally along each axis (XLA and PyTorch
+    give it to one).
     """
-    window = per_axis(window, 2)
-    strides = window if strides is None else per_axis(strides, len(window))
-    x = padded(x, window, strides, padding, -jnp.inf)
-    if strides != window:
-        return largest(*one_by_one(x, window, strides))
-    x, axes = whole_windows(x, window)
-    return largest_along(x, axes).squeeze(axes)
+    return pool(largest_along, lambda seen: largest(*seen), x, window, strides, padding, -jnp.inf)
 
 
 def avg_pool(
     x: Float[Array, "... c"], window: Sizes, strides: Sizes | None = None, padding: Padding = "VALID"
 ) -> Float[Array, "... c"]:
     """Mean over windows, as `max_pool`. Padding counts as zeros, as by default in Flax and PyTorch, not as in Keras."""
-    window = per_axis(window, 2)
-    strides = window if strides is None else per_axis(strides, len(window))
-    x = padded(x, window, strides, padding)
-    if strides != window:
-        return sum(one_by_one(x, window, strides)) / math.prod(window)
-    x, axes = whole_windows(x, window)
-    return x.mean(axes)
+    return pool(jnp.mean, lambda seen: sum(seen) / len(seen), x, window, strides, padding, 0.0)
