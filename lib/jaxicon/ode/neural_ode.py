@@ -23,6 +23,7 @@ from jaxtyping import Array, Float, Int
 
 from jaxicon.core.method import Fit, Key, Predictor, from_loss
 from jaxicon.nn import mlp as nn
+from jaxicon.ops.dormand_prince import DormandPrince
 
 through_steps = diffrax.RecursiveCheckpointAdjoint()  # (2); recomputes some of the steps rather than keep all
 backwards_in_time = diffrax.BacksolveAdjoint()  # (3)
@@ -77,7 +78,7 @@ def integrator(config: Config, adjoint: diffrax.AbstractAdjoint = through_steps)
     def integrate(t0: float, t1: float, y0: Array, args, dt0: float | None = None, **options) -> diffrax.Solution:
         if dt0 is None:
             dt0 = first_step(*jax.lax.stop_gradient((args, y0)), t0, t1, config.tolerance)
-        return diffrax.diffeqsolve(diffrax.ODETerm(field), diffrax.Dopri5(), t0, t1, dt0, y0, args, **(usual | options))
+        return diffrax.diffeqsolve(diffrax.ODETerm(field), DormandPrince(), t0, t1, dt0, y0, args, **(usual | options))
 
     return integrate
 

@@ -1,0 +1,85 @@
+"""Dormand and Prince's method against SciPy's step and against diffrax's loop over the same table."""
+
+import diffrax
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.integrate import RK45
+
+from jaxicon.ops.dormand_prince import DormandPrince
+
+START = {"x": np.array([1.0, 0.5]), "v": np.array([0.2, -0.3])}
+
+
+def pendulum(t, u, length):
+    return {"x": u["v"], "v": -jnp.sin(u["x"]) / length + jnp.cos(3 * t)}
+
+
+def solve(solver, length, start, **options):
+    control = diffrax.PIDController(**{"rtol": 1e-7, "atol": 1e-9} | options.pop("control", {}))
+    saved = diffrax.SaveAt(ts=jnp.linspace(0.1, 3, 7), t1=True)
+    term = diffrax.ODETerm(options.pop("field", pendulum))
+    return diffrax.diffeqsolve(term, solver, 0.0, 3.0, 0.1, start, length, saveat=saved, stepsize_controller=control)
+
+
+def one_step(h, field=pendulum, start=START):
+    solver, term = DormandPrince(), diffrax.ODETerm(field)
+    state = solver.init(term, 0.0, h, start, 2.0)
+    y, error, *_ = solver.step(term, 0.0, h, start, 2.0, state, jnp.asarray(False))
+    return y, error
+
+
+@pytest.mark.system("ode.rk45_adaptive")
+def test_a_step_is_scipys(x64):
+    def flat(t, u):
+        return np.concatenate([u[2:], -np.sin(u[:2]) / 2.0 + np.cos(3 * t)])
+
+    theirs = RK45(flat, 0.0, np.concatenate([START["x"], START["v"]]), 1.0, first_step=0.25, rtol=1e9, atol=1e9)
+    theirs.step()
+    y, _ = jax.jit(one_step)(0.25)
+    assert theirs.t == 0.25
+    np.testing.assert_allclose(np.concatenate([y["x"], y["v"]]), theirs.y, rtol=1e-14)
+
+
+@pytest.mark.system("ode.rk45_adaptive")
+def test_the_solution_is_of_order_five_and_its_error_that_of_order_four(x64):
+    """u' = -u: one step's error falls with h^6, the estimate, which is that of the embedded method, with h^5."""
+
+    @jax.jit
+    def decay(h):
+        y, estimate = one_step(h, lambda t, u, _: -u, 1.0)
+        return abs(y - jnp.exp(-h)), abs(estimate)
+
+    ratios = [np.log2(a / b) for a, b in zip(decay(0.1), decay(0.05), strict=True)]
+    np.testing.assert_allclose(ratios, [6, 5], atol=0.1)
+
+
+@pytest.mark.system("ode.rk45_adaptive")
+def test_steps_dense_output_and_gradient_are_those_of_diffrax(x64):
+    def pulled(solver):
+        solution = solve(solver, 2.0, START)
+        loss = lambda length, start: jnp.sum(solve(solver, length, start).ys["x"] ** 2)
+        return solution.stats["num_accepted_steps"], solution.ys, jax.grad(loss, (0, 1))(2.0, START)
+
+    ours, theirs = (jax.jit(lambda solver=solver: pulled(solver))() for solver in (DormandPrince(), diffrax.Dopri5()))
+    assert ours[0] == theirs[0] > 20
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12), ours, theirs)
+
+
+def test_after_a_jump_the_first_stage_is_made_anew(x64):
+    """u' = 1 before t = 1.05, then -1: the stage kept from before the jump would lead on upwards."""
+    field = lambda t, u, _: jnp.where(t < 1.05, 1.0, -1.0) * jnp.ones_like(u)
+    solution = jax.jit(
+        lambda: solve(DormandPrince(), None, jnp.zeros(1), field=field, control={"jump_ts": jnp.array([1.05])})
+    )()
+    np.testing.assert_allclose(solution.ys[-1], 2 * 1.05 - 3, rtol=1e-6)
+
+
+@pytest.mark.parametrize("tolerance", [1e-3, 1e-5, 1e-7])
+@pytest.mark.system("ode.rk45_adaptive")
+def test_the_error_keeps_to_the_tolerance(x64, tolerance):
+    """u' = -u: the error at the end is within the tolerance asked of every step."""
+    term, control = diffrax.ODETerm(lambda t, u, _: -u), diffrax.PIDController(rtol=tolerance, atol=tolerance)
+    run = lambda: diffrax.diffeqsolve(term, DormandPrince(), 0.0, 2.0, 0.1, jnp.ones(1), stepsize_controller=control)
+    np.testing.assert_allclose(jax.jit(run)().ys[0], np.exp(-2.0), atol=tolerance)
