@@ -107,7 +107,10 @@ def ppo(config: Config, env: Environment) -> Agent:
 
     def prepare(params, seen: Transition) -> Lesson:
         """Rows of all that was seen, in the eyes of the networks that played."""
-        value, next_value = (critic.apply(params["critic"], obs)[..., 0] for obs in (seen.obs, seen.next_obs))
+        judge = lambda obs: critic.apply(params["critic"], obs)[..., 0]
+        value = judge(seen.obs)
+        following = lambda: jnp.concatenate([value[1:], judge(seen.next_obs[-1:])])  # of no use after a terminal step
+        next_value = jax.lax.cond(seen.truncated.any(), lambda: judge(seen.next_obs), following)
         estimate = lambda *columns: gae(*columns, config.discount, config.trace)
         reward = config.reward_scale * seen.reward
         advantage = jax.vmap(estimate, 1, 1)(reward, seen.terminal, seen.truncated, value, next_value)
