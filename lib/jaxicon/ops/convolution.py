@@ -102,7 +102,7 @@ def unblocked(y: Array, features: int) -> Array:
 
 
 @unblocked.defjvp
-def _(features, primals, tangents):
+def unblocked_jvp(features, primals, tangents):
     (y,), (change,) = primals, tangents
     pieces = jnp.split(change, y.shape[-1] // features, -1)
     y = unblocked(y, features)
@@ -178,7 +178,7 @@ def largest_along(x: Array, axis: int) -> Array:
 
 
 @largest_along.defjvp
-def _(axis, primals, tangents):
+def largest_along_jvp(axis, primals, tangents):
     (x,), (change,) = primals, tangents
     y = largest_along(x, axis)
     chosen = x == jnp.expand_dims(y, axis)
@@ -193,7 +193,7 @@ def largest(*xs: Array) -> Array:
 
 
 @largest.defjvp
-def _(xs, changes):
+def largest_jvp(xs, changes):
     y = largest(*xs)
     chosen = [(x == y).astype(y.dtype) for x in xs]
     return y, sum(change * share for change, share in zip(changes, chosen, strict=True)) / sum(chosen)
