@@ -29,14 +29,14 @@ lint: .venv/test
 .venv/run .venv/test: pyproject.toml constraints.txt | .venv/bin/python
 	@sh -c 'python3 -m pip --python .venv/bin/python install --quiet uv && echo using uv || echo "no uv: using pip"'
 	if $(python) -m uv --version >/dev/null 2>&1; \
-	then $(python) -m uv pip install --quiet --python $(python) --constraint constraints.txt --editable .$(if $(findstring test,$@),[dev]); \
+	then $(python) -m uv pip install --quiet --compile-bytecode --python $(python) --constraint constraints.txt --editable .$(if $(findstring test,$@),[dev]); \
 	else python3 -m pip --python $(python) install --quiet --constraint constraints.txt --editable .$(if $(findstring test,$@),[dev]); fi
 	touch $@
 
 # The oldest versions that pyproject.toml allows; only uv can find them. Anew, because uv keeps what is there.
 .venv-floor/test: pyproject.toml | .venv/test
 	python3 -m venv --without-pip --clear .venv-floor
-	$(python) -m uv pip install --quiet --python $(floor) --resolution lowest-direct --editable .[test]
+	$(python) -m uv pip install --quiet --compile-bytecode --python $(floor) --resolution lowest-direct --editable .[test]
 	touch $@
 
 colab: .venv/test
