@@ -16,7 +16,6 @@ from jaxicon.ode.neural_ode import (
     Config,
     backwards_in_time,
     field,
-    first_step,
     flow,
     integrator,
     neural_ode,
@@ -90,16 +89,6 @@ def test_the_flow_solves_the_equation_in_both_directions(x64):
     end = flow(integrate, Small.params(), jnp.array(Small.x))[0]
     np.testing.assert_allclose(end, Small.solve(Small.field, (0, 1), Small.x), atol=1e-9)
     np.testing.assert_allclose(flow(integrate, Small.params(), end, 1.0, 0.0)[0], Small.x, atol=1e-8)
-
-
-@pytest.mark.parametrize(("start", "end"), [(0.0, 1.0), (1.0, 0.0), (0.2, 0.21)])
-@pytest.mark.parametrize("still", [False, True])
-def test_the_first_step_is_scipys(x64, start, end, still):
-    """Also backwards, in an interval shorter than the step, and where nothing moves."""
-    params = jax.tree.map(lambda p: p * (not still), Small.params())
-    slope = lambda t, u: Small.field(t, u) * (not still)
-    expected = (end - start) / abs(end - start) * RK45(slope, start, Small.x, end, rtol=1e-4, atol=1e-4).h_abs
-    np.testing.assert_allclose(first_step(params, jnp.array(Small.x), start, end, 1e-4), expected, rtol=1e-10)
 
 
 @pytest.mark.system("ode.discretise_then_optimise")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.integrate import RK45
 
-from jaxicon.ops.dormand_prince import DormandPrince
+from jaxicon.ops.dormand_prince import DormandPrince, StepSizes, first_step
 
 START = {"x": np.array([1.0, 0.5]), "v": np.array([0.2, -0.3])}
 
@@ -83,3 +83,44 @@ def test_the_error_keeps_to_the_tolerance(x64, tolerance):
     term, control = diffrax.ODETerm(lambda t, u, _: -u), diffrax.PIDController(rtol=tolerance, atol=tolerance)
     run = lambda: diffrax.diffeqsolve(term, DormandPrince(), 0.0, 2.0, 0.1, jnp.ones(1), stepsize_controller=control)
     np.testing.assert_allclose(jax.jit(run)().ys[0], np.exp(-2.0), atol=tolerance)
+
+
+@pytest.mark.parametrize("span", [1.0, 0.01])
+@pytest.mark.parametrize("still", [False, True])
+@pytest.mark.system("ode.rk45_adaptive")
+def test_the_first_step_is_scipys(x64, span, still):
+    """Also in an interval shorter than the step, and where nothing moves."""
+    slope = lambda t, u: (np.array([-2.0, 0.5]) * u + 0.3 * t) * (not still)
+    u = jnp.array([0.7, -0.4])
+    ours = first_step(slope, 0.2, u, span, 1e-4 * (1 + abs(u)))
+    np.testing.assert_allclose(ours, RK45(slope, 0.2, u, 0.2 + span, rtol=1e-4, atol=1e-4).h_abs, rtol=1e-10)
+
+
+@pytest.mark.parametrize(("start", "end"), [(0.0, 3.0), (3.0, 0.0)])
+def test_a_solution_begins_with_the_first_step(x64, start, end):
+    """Forwards and backwards; the step is accepted, and so the first that is saved."""
+    control = StepSizes(rtol=1e-6, atol=1e-6)
+    term, saved = diffrax.ODETerm(pendulum), diffrax.SaveAt(steps=True)
+    run = lambda: diffrax.diffeqsolve(
+        term, DormandPrince(), start, end, None, START, 2.0, saveat=saved, stepsize_controller=control, max_steps=256
+    )
+    flat = lambda t, u: np.concatenate([-np.sin(u[2:]) / 2.0 + np.cos(3 * t), u[:2]])  # v, then x
+    theirs = RK45(flat, start, np.concatenate([START["v"], START["x"]]), end, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(abs(jax.jit(run)().ts[0] - start), theirs.h_abs, rtol=1e-9)
+
+
+def test_nothing_keeps_a_solution_out_of_the_cache():
+    """No call of Python in the program, nor in that of its gradient."""
+    control = StepSizes(rtol=1e-3, atol=1e-3)
+    solve = lambda y: diffrax.diffeqsolve(
+        diffrax.ODETerm(lambda t, y, _: -y),
+        DormandPrince(),
+        0.0,
+        1.0,
+        None,
+        y,
+        stepsize_controller=control,
+        throw=False,
+    )
+    program = jax.jit(jax.grad(lambda y: solve(y).ys.sum())).lower(jnp.ones(2)).as_text()
+    assert "callback" not in program

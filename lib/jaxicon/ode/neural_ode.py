@@ -23,7 +23,7 @@ from jaxtyping import Array, Float, Int
 
 from jaxicon.core.method import Fit, Key, Predictor, from_loss
 from jaxicon.nn import mlp as nn
-from jaxicon.ops.dormand_prince import DormandPrince
+from jaxicon.ops.dormand_prince import DormandPrince, StepSizes
 
 through_steps = diffrax.RecursiveCheckpointAdjoint()  # (2); recomputes some of the steps rather than keep all
 backwards_in_time = diffrax.BacksolveAdjoint()  # (3)
@@ -50,35 +50,17 @@ def field(t: Float[Array, ""], u: Float[Array, "*b d"], params) -> Float[Array, 
     return nn.forward({"params": layers | {"Dense_0": first}}, u, jnp.tanh)
 
 
-def first_step(params, u: Float[Array, "*b d"], start: float, end: float, tolerance: float) -> Float[Array, ""]:
-    """Where to begin, by Hairer, Nørsett & Wanner 1993, §II.4; negative where end < start.
-
-    h0 changes u by a hundredth; h1 makes as large an error as a hundredth of the tolerance, to go by two derivatives.
-    """
-    t, sign = jnp.asarray(start, u.dtype), jnp.sign(end - start)
-    scale = tolerance * (1 + jnp.abs(u))
-    size = lambda v: jnp.sqrt(jnp.mean((v / scale) ** 2))
-    slope = field(t, u, params)
-    d0, d1 = size(u), size(slope)
-    h0 = jnp.where((d0 < 1e-5) | (d1 < 1e-5), 1e-6, 0.01 * d0 / jnp.maximum(d1, 1e-5))
-    d2 = size(field(t + sign * h0, u + sign * h0 * slope, params) - slope) / h0
-    largest = jnp.maximum(d1, d2)
-    h1 = jnp.where(largest <= 1e-15, jnp.maximum(1e-6, 1e-3 * h0), (0.01 / jnp.maximum(largest, 1e-15)) ** (1 / 5))
-    return sign * jnp.minimum(jnp.minimum(100 * h0, h1), abs(end - start))
-
-
 def integrator(config: Config, adjoint: diffrax.AbstractAdjoint = through_steps) -> Callable:
     """Dormand and Prince's method of order 5, its steps chosen by the estimate of order 4.
 
-    integrate(t0, t1, y0, args, ...) is diffrax.diffeqsolve, and takes its options; diffrax alone would begin with 0.01.
+    integrate(t0, t1, y0, args, ...) is diffrax.diffeqsolve, and takes its options.
     """
-    control = diffrax.PIDController(rtol=config.tolerance, atol=config.tolerance)
-    usual = dict(stepsize_controller=control, adjoint=adjoint, max_steps=config.max_steps, throw=False)
+    control = StepSizes(rtol=config.tolerance, atol=config.tolerance)
+    usual = dict(dt0=None, stepsize_controller=control, adjoint=adjoint, max_steps=config.max_steps, throw=False)
 
-    def integrate(t0: float, t1: float, y0: Array, args, dt0: float | None = None, **options) -> diffrax.Solution:
-        if dt0 is None:
-            dt0 = first_step(*jax.lax.stop_gradient((args, y0)), t0, t1, config.tolerance)
-        return diffrax.diffeqsolve(diffrax.ODETerm(field), DormandPrince(), t0, t1, dt0, y0, args, **(usual | options))
+    def integrate(t0: float, t1: float, y0: Array, args, **options) -> diffrax.Solution:
+        term = diffrax.ODETerm(field)
+        return diffrax.diffeqsolve(term, DormandPrince(), t0=t0, t1=t1, y0=y0, args=args, **(usual | options))
 
     return integrate
 
