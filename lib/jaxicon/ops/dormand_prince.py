@@ -38,10 +38,11 @@ class DormandPrince(diffrax.Dopri5):
     def step(self, terms, t0, t1, y0, args, solver_state, made_jump):
         """(u', error, what dense output needs, f at u', success); `solver_state` is f at u, anew after a jump."""
         tableau, h = self.tableau, terms.contr(t0, t1)
-        stages = [jax.lax.cond(made_jump, lambda: terms.vf(t0, y0, args), lambda: solver_state)]
+        slope = jax.jit(lambda t, y: terms.vf(t, y, args))  # traced once for all stages
+        stages = [jax.lax.cond(made_jump, lambda: slope(t0, y0), lambda: solver_state)]
         for c, a in zip(tableau.c, tableau.a_lower, strict=True):
             y = jax.tree.map(lambda y, slope: y + h * slope, y0, weighted(a, stages))
-            stages.append(terms.vf(t0 + float(c) * (t1 - t0), y, args))
+            stages.append(slope(t0 + float(c) * (t1 - t0), y))
         error = jax.tree.map(lambda slope: h * slope, weighted(tableau.b_error, stages))
         dense = {"y0": y0, "y1": y, "k": jax.tree.map(lambda *leaves: h * jnp.stack(leaves), *stages)}
         return y, error, dense, stages[-1], diffrax.RESULTS.successful
