@@ -3,7 +3,16 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from jaxicon.ops.bulk import permutations, uniform
+from jaxicon.ops.bulk import permutations, uniform, words
+
+
+def test_every_bit_of_a_word_is_fair(key):
+    """Each of the 32, also in the last block, of which an odd number leaves half."""
+    drawn = np.asarray(words(key, 20_001))
+    assert drawn.shape == (20_001,)
+    ones = ((drawn[:, None] >> np.arange(32)) & 1).sum(0)
+    assert (2 * stats.binom.sf(abs(ones - 20_001 / 2) + 20_001 / 2, 20_001, 0.5) > 1e-4).all()
+    assert len(np.unique(drawn)) > 20_001 - 5  # one pair in twenty runs is to be expected
 
 
 def test_numbers_are_uniform_and_independent(key):
