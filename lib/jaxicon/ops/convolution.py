@@ -20,8 +20,8 @@ from jax import lax
 from jaxtyping import Array, Float
 
 Sizes = int | Sequence[int]  # one for all axes of space, or one for each
-WIDEST = 32  # features of neighbours in one matmul
 Padding = str | Sequence[tuple[int, int]]  # 'SAME', 'VALID' or (before, after) for each axis of space
+WIDEST = 32  # features of neighbours in one matmul
 
 
 def per_axis(sizes: Sizes, axes: int) -> tuple[int, ...]:
@@ -74,7 +74,8 @@ def by_patches(
     """`convolution` as patches and a matmul. Patches are window times larger than x: the gradient makes them again.
 
     Where nothing is skipped or grouped, a few neighbours along the last axis are the channels of one place. They share
-    what they see: patches are two to three times smaller. The matmul is wider by zeros, which pays up to 32 columns.
+    what they see: of two with a window of 3 the patches are 6 channels wide, not 9. The matmul is wider by zeros, which
+    pays up to WIDEST columns.
     """
     *window, _, features = kernel.shape
     strides, dilation = per_axis(strides, len(window)), per_axis(dilation, len(window))
@@ -186,37 +187,15 @@ def largest_along_jvp(axis, primals, tangents):
     return y, jnp.where(chosen, change, 0).sum(axis) / count
 
 
-@jax.custom_jvp
-def largest(*xs: Array) -> Array:
-    """The elementwise maximum; equal maxima share the gradient."""
-    return reduce(jnp.maximum, xs)
-
-
-@largest.defjvp
-def largest_jvp(xs, changes):
-    y = largest(*xs)
-    chosen = [(x == y).astype(y.dtype) for x in xs]
-    return y, sum(change * share for change, share in zip(changes, chosen, strict=True)) / sum(chosen)
-
-
-def pool(
-    apart: Callable,
-    overlapping: Callable,
-    x: Array,
-    window: Sizes,
-    strides: Sizes | None,
-    padding: Padding,
-    fill: float,
-) -> Array:
-    """One axis after the other: apart(windows, their axis) of windows side by side, or overlapping(seen_along)."""
+def pool(reduce: Callable, x: Array, window: Sizes, strides: Sizes | None, padding: Padding, fill: float) -> Array:
+    """reduce(windows, their axis), one axis of space after the other."""
     window = per_axis(window, 2)
     strides = window if strides is None else per_axis(strides, len(window))
     x = padded(x, window, strides, padding, fill)
     for axis, (width, stride) in enumerate(zip(window, strides, strict=True), x.ndim - 1 - len(window)):
-        if width == stride:
-            x = apart(side_by_side(x, axis, width), axis + 1)
-        else:
-            x = overlapping(seen_along(x, axis, width, stride))
+        apart = width == stride
+        windows = side_by_side(x, axis, width) if apart else jnp.stack(seen_along(x, axis, width, stride), axis + 1)
+        x = reduce(windows, axis + 1)
     return x
 
 
@@ -228,11 +207,11 @@ def max_pool(
     The strides are the window unless given. Equal maxima share the gradient, equally along each axis (XLA and PyTorch
     give it to one).
     """
-    return pool(largest_along, lambda seen: largest(*seen), x, window, strides, padding, -jnp.inf)
+    return pool(largest_along, x, window, strides, padding, -jnp.inf)
 
 
 def avg_pool(
     x: Float[Array, "... c"], window: Sizes, strides: Sizes | None = None, padding: Padding = "VALID"
 ) -> Float[Array, "... c"]:
     """Mean over windows, as `max_pool`. Padding counts as zeros, as by default in Flax and PyTorch, not as in Keras."""
-    return pool(jnp.mean, lambda seen: sum(seen) / len(seen), x, window, strides, padding, 0.0)
+    return pool(jnp.mean, x, window, strides, padding, 0.0)
