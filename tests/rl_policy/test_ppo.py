@@ -11,8 +11,9 @@ import pytest
 from jaxicon.core.errors import ConfigError
 from jaxicon.core.run import evaluate, fresh, train
 from jaxicon.core.stream import nothing
-from jaxicon.envs.environment import Box, Discrete, Environment
-from jaxicon.envs.policy import policy
+from jaxicon.envs.cartpole import cartpole
+from jaxicon.envs.environment import Box, Discrete, Environment, vectorised
+from jaxicon.envs.policy import policy, rollout
 from jaxicon.envs.probe import DISCOUNT, probes
 from jaxicon.nn import mlp as nn
 from jaxicon.ops.returns import gae
@@ -47,6 +48,23 @@ def trained(key, env: Environment, config: Config = SMALL):
 
 def values(params, obs) -> np.ndarray:
     return np.asarray(nn.mlp(*SMALL.hidden, 1, activation=jnp.tanh).apply(params["critic"], obs)[..., 0])
+
+
+@pytest.mark.parametrize(("horizon", "cut"), [(500, False), (9, True)])
+def test_the_value_of_what_follows_is_that_of_the_state_before_any_reset(key, horizon, cut):
+    """Row by row, wherever it counts, with episodes that end of themselves and with some that are cut off."""
+    envs = vectorised(cartpole()._replace(horizon=horizon), 4)
+    tilted = lambda obs: jnp.zeros((4, 2)).at[:, 0].set(2.0)
+    _, seen = jax.jit(lambda key: rollout(key, envs, envs.reset(jax.random.key(1)), policy(Discrete(2)), tilted, 64))(
+        key
+    )
+    assert seen.terminal.any()
+    assert seen.truncated.any() == cut
+    judge = lambda obs: jnp.sin(obs).sum(-1)
+    value, next_value = jax.jit(lambda seen: module.values(judge, seen))(seen)
+    counts = ~np.asarray(seen.terminal)
+    np.testing.assert_allclose(value, judge(seen.obs), rtol=1e-6)
+    np.testing.assert_allclose(next_value[counts], judge(seen.next_obs)[counts], rtol=1e-6)
 
 
 @pytest.mark.system("rl.ppo")

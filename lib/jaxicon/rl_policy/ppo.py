@@ -7,6 +7,7 @@ Idea     maximise  E min(r A, clip(r, 1 - clip, 1 + clip) A),  r = pi(a | s) / p
          - value_weight E (V(s) - target)^2 + entropy_weight E H(pi(. | s)),  target = A + V_before(s)        (2)
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -70,6 +71,13 @@ def standardised(x: Float[Array, "b"]) -> Float[Array, "b"]:
     return (x - x.mean()) / (x.std() + 1e-8)
 
 
+def values(judge: Callable[[Array], Array], seen: Transition) -> tuple[Float[Array, "t n"], Float[Array, "t n"]]:
+    """judge(obs) and, except after terminal steps, judge(next_obs): the next row's unless an episode was cut off."""
+    value = judge(seen.obs)
+    following = lambda: jnp.concatenate([value[1:], judge(seen.next_obs[-1:])])
+    return value, jax.lax.cond(seen.truncated.any(), lambda: judge(seen.next_obs), following)
+
+
 def objective(
     config: Config, family: Policy, output: Float[Array, "b k"], value: Float[Array, "b"], lesson: Lesson
 ) -> tuple[Float[Array, ""], dict]:
@@ -107,10 +115,7 @@ def ppo(config: Config, env: Environment) -> Agent:
 
     def prepare(params, seen: Transition) -> Lesson:
         """Rows of all that was seen, in the eyes of the networks that played."""
-        judge = lambda obs: critic.apply(params["critic"], obs)[..., 0]
-        value = judge(seen.obs)
-        following = lambda: jnp.concatenate([value[1:], judge(seen.next_obs[-1:])])  # of no use after a terminal step
-        next_value = jax.lax.cond(seen.truncated.any(), lambda: judge(seen.next_obs), following)
+        value, next_value = values(lambda obs: critic.apply(params["critic"], obs)[..., 0], seen)
         estimate = lambda *columns: gae(*columns, config.discount, config.trace)
         reward = config.reward_scale * seen.reward
         advantage = jax.vmap(estimate, 1, 1)(reward, seen.terminal, seen.truncated, value, next_value)
