@@ -22,7 +22,7 @@ BELOW = {  # who may import whom of ours
     "envs": {"core", "ops", "envs"},
     "nn": {"core", "ops", "nn"},
 }
-OWNERS = {"flax": {"nn"}, "jraph": {"graph", "data", "nn"}, "diffrax": {"ode", "generative", "ops"}, "gymnax": {"envs"}}
+OWNERS = {"flax": {"nn"}, "jraph": {"graph", "data", "nn"}, "diffrax": {"ode", "generative"}, "gymnax": {"envs"}}
 UNSAFE = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
 MODULES = {"scikit-learn": "sklearn", "pillow": "PIL", "scikit-image": "skimage", "imageio": "imageio"}
 

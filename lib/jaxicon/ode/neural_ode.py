@@ -23,7 +23,7 @@ from jaxtyping import Array, Float, Int
 
 from jaxicon.core.method import Fit, Key, Predictor, from_loss
 from jaxicon.nn import mlp as nn
-from jaxicon.ops.dormand_prince import DormandPrince, StepSizes
+from jaxicon.ode.dormand_prince import dormand_prince
 
 through_steps = diffrax.RecursiveCheckpointAdjoint()  # (2); recomputes some of the steps rather than keep all
 backwards_in_time = diffrax.BacksolveAdjoint()  # (3)
@@ -51,18 +51,8 @@ def field(t: Float[Array, ""], u: Float[Array, "*b d"], params) -> Float[Array, 
 
 
 def integrator(config: Config, adjoint: diffrax.AbstractAdjoint = through_steps) -> Callable:
-    """Dormand and Prince's method of order 5, its steps chosen by the estimate of order 4.
-
-    integrate(t0, t1, y0, args, ...) is diffrax.diffeqsolve, and takes its options.
-    """
-    control = StepSizes(rtol=config.tolerance, atol=config.tolerance)
-    usual = dict(dt0=None, stepsize_controller=control, adjoint=adjoint, max_steps=config.max_steps, throw=False)
-
-    def integrate(t0: float, t1: float, y0: Array, args, **options) -> diffrax.Solution:
-        term = diffrax.ODETerm(field)
-        return diffrax.diffeqsolve(term, DormandPrince(), t0=t0, t1=t1, y0=y0, args=args, **(usual | options))
-
-    return integrate
+    """integrate(t0, t1, y0, params, ...) of `field`."""
+    return dormand_prince(field, config.tolerance, config.max_steps, adjoint)
 
 
 def flow(

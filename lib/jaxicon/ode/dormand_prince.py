@@ -79,3 +79,23 @@ class StepSizes(diffrax.PIDController):
             slope = lambda t, u: ravel_pytree(terms.vf_prod(t, unravel(u), held, ahead))[0]
             dt0 = first_step(slope, t0, u, t1 - t0, self.atol + self.rtol * jnp.abs(u))
         return super().init(terms, t0, t1, y0, dt0, args, func, error_order)
+
+
+def dormand_prince(
+    field: Callable[[Array, PyTree, PyTree], PyTree],
+    tolerance: float,
+    max_steps: int,
+    adjoint: diffrax.AbstractAdjoint,
+) -> Callable:
+    """integrate(t0, t1, y0, args, ...) of y' = field(t, y, args): diffrax.diffeqsolve, whose options it takes.
+
+    `tolerance` is that of a step's error, relative and absolute; beyond max_steps the solution is not finite.
+    """
+    control = StepSizes(rtol=tolerance, atol=tolerance)
+    usual = dict(dt0=None, stepsize_controller=control, adjoint=adjoint, max_steps=max_steps, throw=False)
+
+    def integrate(t0: float, t1: float, y0: PyTree, args: PyTree, **options) -> diffrax.Solution:
+        term = diffrax.ODETerm(field)
+        return diffrax.diffeqsolve(term, DormandPrince(), t0=t0, t1=t1, y0=y0, args=args, **(usual | options))
+
+    return integrate

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.integrate import RK45
 
-from jaxicon.ops.dormand_prince import DormandPrince, StepSizes, first_step
+from jaxicon.ode.dormand_prince import DormandPrince, dormand_prince, first_step
 
 START = {"x": np.array([1.0, 0.5]), "v": np.array([0.2, -0.3])}
 
@@ -30,6 +30,11 @@ def one_step(h, field=pendulum, start=START):
     return y, error
 
 
+def decay(tolerance):
+    """Solves u' = -rate u."""
+    return dormand_prince(lambda t, u, rate: -rate * u, tolerance, 256, diffrax.RecursiveCheckpointAdjoint())
+
+
 @pytest.mark.system("ode.rk45_adaptive")
 def test_a_step_is_scipys(x64):
     def flat(t, u):
@@ -47,11 +52,11 @@ def test_the_solution_is_of_order_five_and_its_error_that_of_order_four(x64):
     """u' = -u: one step's error falls with h^6, the estimate, which is that of the embedded method, with h^5."""
 
     @jax.jit
-    def decay(h):
+    def errors(h):
         y, estimate = one_step(h, lambda t, u, _: -u, 1.0)
         return abs(y - jnp.exp(-h)), abs(estimate)
 
-    ratios = [np.log2(a / b) for a, b in zip(decay(0.1), decay(0.05), strict=True)]
+    ratios = [np.log2(a / b) for a, b in zip(errors(0.1), errors(0.05), strict=True)]
     np.testing.assert_allclose(ratios, [6, 5], atol=0.1)
 
 
@@ -80,9 +85,8 @@ def test_after_a_jump_the_first_stage_is_made_anew(x64):
 @pytest.mark.system("ode.rk45_adaptive")
 def test_the_error_keeps_to_the_tolerance(x64, tolerance):
     """u' = -u: the error at the end is within the tolerance asked of every step."""
-    term, control = diffrax.ODETerm(lambda t, u, _: -u), diffrax.PIDController(rtol=tolerance, atol=tolerance)
-    run = lambda: diffrax.diffeqsolve(term, DormandPrince(), 0.0, 2.0, 0.1, jnp.ones(1), stepsize_controller=control)
-    np.testing.assert_allclose(jax.jit(run)().ys[0], np.exp(-2.0), atol=tolerance)
+    solution = jax.jit(lambda: decay(tolerance)(0.0, 2.0, jnp.ones(1), 1.0))()
+    np.testing.assert_allclose(solution.ys[0], np.exp(-2.0), atol=tolerance)
 
 
 @pytest.mark.parametrize("span", [1.0, 0.01])
@@ -98,29 +102,18 @@ def test_the_first_step_is_scipys(x64, span, still):
 
 @pytest.mark.parametrize(("start", "end"), [(0.0, 3.0), (3.0, 0.0)])
 def test_a_solution_begins_with_the_first_step(x64, start, end):
-    """Forwards and backwards; the step is accepted, and so the first that is saved."""
-    control = StepSizes(rtol=1e-6, atol=1e-6)
-    term, saved = diffrax.ODETerm(pendulum), diffrax.SaveAt(steps=True)
-    run = lambda: diffrax.diffeqsolve(
-        term, DormandPrince(), start, end, None, START, 2.0, saveat=saved, stepsize_controller=control, max_steps=256
-    )
+    """Forwards and backwards; the step is accepted, and so the first that is saved. It counts as given: no gradient."""
+    solve = dormand_prince(pendulum, 1e-6, 256, diffrax.RecursiveCheckpointAdjoint())
+    begun = lambda length: abs(solve(start, end, START, length, saveat=diffrax.SaveAt(steps=True)).ts[0] - start)
     flat = lambda t, u: np.concatenate([-np.sin(u[2:]) / 2.0 + np.cos(3 * t), u[:2]])  # v, then x
     theirs = RK45(flat, start, np.concatenate([START["v"], START["x"]]), end, rtol=1e-6, atol=1e-6)
-    np.testing.assert_allclose(abs(jax.jit(run)().ts[0] - start), theirs.h_abs, rtol=1e-9)
+    size, slope = jax.jit(jax.value_and_grad(begun))(2.0)
+    np.testing.assert_allclose(size, theirs.h_abs, rtol=1e-9)
+    assert slope == 0
 
 
 def test_nothing_keeps_a_solution_out_of_the_cache():
-    """No call of Python in the program, nor in that of its gradient."""
-    control = StepSizes(rtol=1e-3, atol=1e-3)
-    solve = lambda y: diffrax.diffeqsolve(
-        diffrax.ODETerm(lambda t, y, _: -y),
-        DormandPrince(),
-        0.0,
-        1.0,
-        None,
-        y,
-        stepsize_controller=control,
-        throw=False,
-    )
-    program = jax.jit(jax.grad(lambda y: solve(y).ys.sum())).lower(jnp.ones(2)).as_text()
-    assert "callback" not in program
+    """No call of Python in the program of a gradient, as there is where diffrax is given a first step to check."""
+    text = lambda loss: jax.jit(jax.grad(loss)).lower(jnp.ones(2)).as_text()
+    assert "callback" not in text(lambda y: decay(1e-3)(0.0, 1.0, y, 1.0).ys.sum())
+    assert "callback" in text(lambda y: decay(1e-3)(0.0, 1.0, y, 1.0, dt0=y[0]).ys.sum())
