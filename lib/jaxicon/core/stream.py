@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxicon.core.checks import finite, known
 from jaxicon.core.errors import DataError
 
 
@@ -33,7 +34,10 @@ def keys_at(key: jax.Array, ts: jax.Array) -> jax.Array:
 
 
 def length(arrays: Any) -> int:
-    """The common leading axis of a pytree of arrays; raises DataError where there is none."""
+    """The common leading axis of a pytree of arrays; raises DataError without one, or for NaN or infinity."""
+    for path, leaf in jax.tree.leaves_with_path(arrays):
+        if known(leaf) and np.issubdtype(np.result_type(leaf), np.floating):
+            finite("stream", **{f"arrays{jax.tree_util.keystr(path)}": np.asarray(leaf)})
     sizes = {np.shape(leaf)[0] if np.ndim(leaf) else 0 for leaf in jax.tree.leaves(arrays)}
     if len(sizes) != 1 or 0 in sizes:
         raise DataError(f"stream: arrays need one common, non-empty leading axis; got lengths {sorted(sizes)}")
