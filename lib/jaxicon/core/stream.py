@@ -36,7 +36,7 @@ def keys_at(key: jax.Array, ts: jax.Array) -> jax.Array:
 def length(arrays: Any) -> int:
     """The common leading axis of a pytree of arrays; raises DataError without one, or for NaN or infinity."""
     for path, leaf in jax.tree.leaves_with_path(arrays):
-        if known(leaf) and np.issubdtype(np.result_type(leaf), np.floating):
+        if known(leaf) and jnp.issubdtype(jnp.result_type(leaf), jnp.floating):
             finite("stream", **{f"arrays{jax.tree_util.keystr(path)}": np.asarray(leaf)})
     sizes = {np.shape(leaf)[0] if np.ndim(leaf) else 0 for leaf in jax.tree.leaves(arrays)}
     if len(sizes) != 1 or 0 in sizes:
