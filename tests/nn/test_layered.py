@@ -91,6 +91,45 @@ def test_a_layer_without_parameters_is_its_function(key):
     assert net.apply(params, jnp.array([[1.0, 2.0, 3.0]])).tolist() == [14]
 
 
+@pytest.mark.system("found.flatten")
+def test_flatten_lays_rows_columns_and_channels_behind_each_other(key):
+    x = jnp.arange(2 * 3 * 4 * 5).reshape(2, 3, 4, 5)
+    assert flatten.init(key, x) == {}
+    flat = flatten.apply({}, x)
+    assert flat.shape == (2, 60)
+    assert [int(flat[1, (2 * 4 + 3) * 5 + 4]), int(flat[1, (1 * 4 + 2) * 5 + 3])] == [x[1, 2, 3, 4], x[1, 1, 2, 3]]
+    np.testing.assert_array_equal(flat.reshape(x.shape), x)
+
+
+@pytest.mark.system("found.keras_sequential")
+def test_a_stack_is_the_composition_of_its_layers(key, x64):
+    stack = Layered({"hidden": dense(4), "relu": relu, "output": dense(2)})
+    x = np.random.default_rng(0).normal(size=(3, 5))
+    params = stack.init(key, jnp.asarray(x))
+    assert sum(leaf.size for leaf in jax.tree.leaves(params)) == (5 + 1) * 4 + (4 + 1) * 2
+    (w, b), (v, c) = ([np.asarray(params[name][part]) for part in ("kernel", "bias")] for name in ("hidden", "output"))
+    np.testing.assert_allclose(stack.apply(params, jnp.asarray(x)), np.maximum(x @ w + b, 0) @ v + c, rtol=1e-12)
+
+
+@pytest.mark.system("found.keras_sequential")
+def test_two_branches_share_one_set_of_parameters(key, x64):
+    """The gradient of what is shared is the sum of those of two copies."""
+    branch, head = Layered({"dense": dense(4), "relu": relu}), Layered({"dense": dense(1)})
+    a, b = jnp.asarray(np.random.default_rng(0).normal(size=(2, 3, 5)))
+    keys = jax.random.split(key)
+    shared, last = branch.init(keys[0], a), head.init(keys[1], jnp.zeros((1, 4)))
+    assert sum(leaf.size for leaf in jax.tree.leaves((shared, last))) == (5 + 1) * 4 + (4 + 1) * 1  # not twice 24
+
+    def distance(left, right):
+        return head.apply(last, jnp.abs(branch.apply(left, a) - branch.apply(right, b))).sum()
+
+    found = jax.grad(lambda both: distance(both, both))(shared)
+    separate = jax.grad(distance, (0, 1))(shared, shared)
+    for ours, left, right in zip(*map(jax.tree.leaves, (found, *separate)), strict=True):
+        np.testing.assert_allclose(ours, left + right, rtol=1e-12)
+        assert abs(np.asarray(right)).max() > 0
+
+
 def test_an_unknown_layer_is_named(case):
     params, x = case
     with pytest.raises(ConfigError, match="'conv3'; did you mean 'conv"):

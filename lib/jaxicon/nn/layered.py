@@ -1,6 +1,10 @@
 """A network as a list of named layers, for those who need to look inside: relevance, Grad-CAM, feature visualisation.
 
+Notes    RL & DL notebook U3, Keras components and Flattening
+Systems  found.keras_sequential found.flatten
+
 A layer is a pair of functions, its parameters a dict (empty where it has none); a network of layers is a Network too.
+What is no stack is a function of several such networks; one that is applied twice has its parameters once.
 """
 
 from collections.abc import Callable
