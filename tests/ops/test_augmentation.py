@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 from scipy.ndimage import affine_transform
 
-from jaxicon.ops.augmentation import cutout, random_affine, random_flip, random_noise, random_shift, warp
+from jaxicon.ops.augmentation import (
+    cutout,
+    flip,
+    quarter_turn,
+    random_affine,
+    random_flip,
+    random_noise,
+    random_quarter_turns,
+    random_shift,
+    warp,
+)
 
 IMAGE = np.random.default_rng(0).uniform(0.1, 1, (7, 8, 2))
 
@@ -73,3 +83,60 @@ def test_cutout_blots_out_one_square_that_may_stick_out(key):
         assert gone.sum() == height * width
         sizes.add((int(height), int(width)))
     assert sizes == {(h, w) for h in (2, 3) for w in (2, 3)}
+
+
+@pytest.mark.system("reg.data_augmentation")
+def test_a_flip_is_numpys_and_undoes_itself():
+    image = jnp.asarray(IMAGE)
+    np.testing.assert_array_equal(flip(image), np.fliplr(IMAGE).astype(np.float32))
+    np.testing.assert_array_equal(flip(flip(image)), image)
+
+
+@pytest.mark.system("reg.data_augmentation")
+def test_a_quarter_turn_is_numpys_and_four_are_none():
+    turned = image = jnp.asarray(IMAGE)
+    for times in range(1, 5):
+        turned = quarter_turn(turned)
+        np.testing.assert_array_equal(turned, np.rot90(IMAGE, times).astype(np.float32))
+    np.testing.assert_array_equal(turned, image)
+
+
+@pytest.mark.system("reg.data_augmentation")
+def test_a_quarter_turn_is_the_rotation_by_90_degrees(x64):
+    """Two ways to the same: a permutation of pixels, and interpolation at rotated places."""
+    square = jnp.asarray(IMAGE[:, :7])
+    np.testing.assert_allclose(
+        quarter_turn(square), warp(square, jnp.array([[0.0, 1], [-1, 0]]), jnp.zeros(2)), atol=1e-12
+    )
+
+
+@pytest.mark.system("reg.data_augmentation")
+def test_the_four_turns_are_equally_frequent(key):
+    square = IMAGE[:, :7].astype(np.float32)
+    images = np.asarray(
+        jax.vmap(lambda key: random_quarter_turns(key, jnp.asarray(square)))(jax.random.split(key, 400))
+    )
+    counts = [sum(np.array_equal(image, np.rot90(square, times)) for image in images) for times in range(4)]
+    assert sum(counts) == 400
+    assert min(counts) > 70
+
+
+@pytest.mark.system("reg.data_augmentation")
+def test_a_changed_image_keeps_its_place_and_so_its_label(key):
+    """Each has the pixels of the image with the same label, and of no other: only their places have changed."""
+    images = np.random.default_rng(1).uniform(size=(20, 6, 6, 1)).astype(np.float32)
+    for change in (random_flip, random_quarter_turns):
+        changed = np.asarray(jax.vmap(change)(jax.random.split(jax.random.clone(key), 20), jnp.asarray(images)))
+        same = [[np.array_equal(np.sort(a, None), np.sort(b, None)) for b in images] for a in changed]
+        np.testing.assert_array_equal(same, np.eye(20, dtype=bool))
+        assert not np.array_equal(changed, images)
+
+
+@pytest.mark.system("reg.data_augmentation")
+def test_a_flip_keeps_a_horizontal_line_and_a_quarter_turn_does_not(key):
+    """Flips keep the class `horizontal`, quarter turns do not: which changes are allowed is for the data to say."""
+    line = jnp.zeros((5, 5, 1)).at[1].set(1.0)
+    horizontal = lambda image: bool((image.sum(1) == 5).any())
+    flipped = jax.vmap(lambda key: random_flip(key, line))(jax.random.split(key, 20))
+    assert all(horizontal(image) for image in flipped)
+    assert not horizontal(quarter_turn(line))

@@ -1,6 +1,12 @@
 """Random changes of one image [h, w, c] that leave its class alone: pure functions of a key, to be vmapped.
 
 Geometry is in pixels about the image's centre; what is moved in from outside is 0.
+
+Notes    RL & DL notebook, Training Deep Networks; CS182 §5.1.3.2
+Paper    Simard, Steinkraus & Platt 2003, Best practices for convolutional neural networks, ICDAR
+Systems  reg.data_augmentation
+Idea     classes are invariant under some changes of an image; so a changed image is one more example of its class.
+         Which ones is for the data to say: a digit may be moved, but a 6 turned half round is a 9.
 """
 
 import jax
@@ -40,9 +46,27 @@ def random_shift(key: jax.Array, image: Float[Array, "h w c"], most: int = 1) ->
     return lax.dynamic_slice(padded, (*start, 0), image.shape)
 
 
+def flip(image: Float[Array, "h w c"]) -> Float[Array, "h w c"]:
+    """Left and right exchanged; twice is not at all."""
+    return image[:, ::-1]
+
+
 def random_flip(key: jax.Array, image: Float[Array, "h w c"]) -> Float[Array, "h w c"]:
     """Left and right exchanged, or not."""
-    return jnp.where(jax.random.bernoulli(key), image[:, ::-1], image)
+    return jnp.where(jax.random.bernoulli(key), flip(image), image)
+
+
+def quarter_turn(image: Float[Array, "h w c"]) -> Float[Array, "w h c"]:
+    """Turned left by 90 degrees: the last column becomes the first row; four times is not at all."""
+    return image.swapaxes(0, 1)[::-1]
+
+
+def random_quarter_turns(key: jax.Array, image: Float[Array, "n n c"]) -> Float[Array, "n n c"]:
+    """A square image turned by 0, 90, 180 or 270 degrees."""
+    turned = [image]
+    for _ in range(3):
+        turned.append(quarter_turn(turned[-1]))
+    return jnp.stack(turned)[jax.random.randint(key, (), 0, 4)]
 
 
 def random_noise(key: jax.Array, image: Float[Array, "h w c"], std: float) -> Float[Array, "h w c"]:
