@@ -47,6 +47,7 @@ def step(key: Key, state: State, action: Float[Array, "1"]) -> tuple[State, Floa
 
 
 def observe(state: State) -> Float[Array, "3"]:
+    """cos theta, sin theta and spin."""
     return jnp.stack([jnp.cos(state.theta), jnp.sin(state.theta), state.spin])
 
 
