@@ -8,7 +8,7 @@ the hidden units whose output weight has a mean more than two standard deviation
 
 Run      python -m experiments foundations/bayesian_network_sines
 Expect   gap_ratio_mean_field 2.2 ± 0.4 over 5 seeds
-         gap_ratio_laplace 3 ± 0.3 over 5 seeds
+         gap_ratio_laplace 3.2 ± 0.6 over 5 seeds
          gap_ratio_hmc 12.5 ± 2 over 5 seeds
          log_likelihood_mean_field -0.096 ± 0.03 over 5 seeds
          log_likelihood_laplace 0.128 ± 0.005 over 5 seeds

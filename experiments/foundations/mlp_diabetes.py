@@ -1,15 +1,15 @@
 """Regression from features: how far diabetes goes in a year, by a small perceptron and by least squares.
 
 In 332 patients there is little to find beyond a linear map: least squares (`least_squares` is its r_squared) is not
-beaten on new patients, only reached up to a `shortfall`. Widths and steps were chosen by cross-validation within the
-training set, where least squares explains 0.515 of the variance and the perceptron 0.506; training on makes it worse.
-Errors are in deviations of y, of which one is 77 points of the score.
+beaten on new patients, and by a single network not reached: the `shortfall` varies with its start. Width and steps were
+chosen by four-fold cross-validation within the training set, where least squares explains 0.503 of the variance and the
+perceptron 0.499; training on makes it worse. Errors are in deviations of y, of which one is 77 points of the score.
 
 Run      python -m experiments foundations/mlp_diabetes
-Expect   r_squared 0.35 ± 0.025 over 5 seeds
+Expect   r_squared 0.325 ± 0.045 over 5 seeds
          least_squares 0.359 ± 0.001 over 5 seeds
-         shortfall <= 0.02 over 5 seeds
-Tour     r_squared in [0.25, 0.45]
+         shortfall <= 0.08 over 5 seeds
+Tour     r_squared in [0.2, 0.45]
 Cost     3 s
 """
 
@@ -27,8 +27,8 @@ from jaxicon.foundations.mlp import Config, mlp_regression
 
 @dataclass(frozen=True)
 class Experiment:
-    method: Config = Config(hidden=(32, 16))
-    steps: int = 200
+    method: Config = Config(hidden=(128,))
+    steps: int = 150
     batch: int = 32
 
 

@@ -7,7 +7,7 @@ ends at a log-likelihood of -18.0.
 
 Run      python -m experiments foundations/rbm_persistent_digits
 Expect   pseudo_likelihood -13.8 ± 0.5 over 5 seeds
-         log_likelihood -22.2 ± 2 over 5 seeds
+         log_likelihood -21.5 ± 2.5 over 5 seeds
 Tour     pseudo_likelihood in [-14.8, -12.8]
 Cost     10 s
 """

@@ -10,7 +10,7 @@ Expect   snapshots_nll 0.328 ± 0.02 over 5 seeds
          snapshots_nll_gain >= 0.03 in 5 of 5 seeds
          snapshots_accuracy 0.921 ± 0.01 over 5 seeds
          snapshots_member_accuracy 0.914 ± 0.01 over 5 seeds
-         snapshots_mean_params_nll 0.353 ± 0.02 over 5 seeds
+         snapshots_mean_params_nll 0.342 ± 0.025 over 5 seeds
          snapshots_mean_params_accuracy 0.923 ± 0.01 over 5 seeds
          annealed_nll 0.425 ± 0.05 over 5 seeds
 Tour     snapshots_nll_gain in [0.03, 0.1]

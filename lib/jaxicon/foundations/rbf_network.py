@@ -21,7 +21,7 @@ from jaxtyping import Array, Float, Int
 from jaxicon.core.checks import positive, ranked, within
 from jaxicon.core.errors import ConfigError, DataError
 from jaxicon.core.method import Key
-from jaxicon.ops.linalg import qr, solve
+from jaxicon.foundations.ridge import ridge
 
 
 class Network(NamedTuple):
@@ -71,13 +71,6 @@ def neighbour_widths(centres: Float[Array, "k d"], neighbours: int = 2) -> Float
         )
     apart = squared_distances(centres, centres) + jnp.diag(jnp.full(centres.shape[0], jnp.inf))
     return jnp.sqrt(jnp.sort(apart, 1)[:, :neighbours].mean(1))
-
-
-def ridge(a: Float[Array, "n k"], y: Float[Array, "n o"], penalty: float) -> Float[Array, "k o"]:
-    """argmin |y - a w|^2 + penalty |w|^2, by a QR of a above sqrt(penalty) I: normal equations square the condition."""
-    rows = jnp.concatenate([a, jnp.sqrt(jnp.asarray(penalty, a.dtype)) * jnp.eye(a.shape[1], dtype=a.dtype)])
-    q, r = qr(rows)
-    return solve(r, q[: a.shape[0]].T @ y)
 
 
 def rbf_network(

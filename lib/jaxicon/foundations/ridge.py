@@ -20,7 +20,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from jaxicon.core.checks import positive, ranked, within
-from jaxicon.ops.linalg import solve
+from jaxicon.ops.linalg import qr, solve
 
 Number = float | Float[Array, ""]
 
@@ -59,11 +59,14 @@ def ridge(x: Float[Array, "n d"], y: Float[Array, "n *k"], penalty: Number) -> F
     """The weights (3), for one target [n] or several [n, k]; `penalty` multiplies the sum of squares, not the mean.
 
     All columns are penalised: for a free intercept, centre x and y. Without a penalty the columns must be independent.
+    By a QR of x above sqrt(penalty) I, as the normal equations square the condition of x.
     Raises DataError for x that is no matrix, ConfigError for a penalty below 0.
     """
     ranked("ridge", 2, x=x)
     within("ridge", 0, float("inf"), penalty=penalty)
-    return solve(x.T @ x + penalty * jnp.eye(x.shape[1], dtype=x.dtype), x.T @ y)  # (3)
+    root = jnp.sqrt(jnp.asarray(penalty, x.dtype)) * jnp.eye(x.shape[1], dtype=x.dtype)
+    q, r = qr(jnp.concatenate([x, root]))
+    return solve(r, q[: x.shape[0]].T @ y)  # (3)
 
 
 def negative_log_posterior(

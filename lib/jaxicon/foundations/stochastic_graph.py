@@ -25,9 +25,7 @@ from jaxicon.nn import mlp as nn
 from jaxicon.ops.affine import affine
 from jaxicon.ops.distributions import categorical_log_prob
 
-Parents = dict[
-    str, tuple[str, ...]
-]  # a graph: what each node is computed from, or its distribution; no entry, no parents
+Parents = dict[str, tuple[str, ...]]  # a graph: what each node, or its distribution, is computed from
 Baseline = Callable[[Float[Array, "k *b"]], Float[Array, "k *b"]]  # Q_w of k samples -> baseline_w
 Batch = tuple[Float[Array, "b d"], Int[Array, "b"]]
 
