@@ -350,7 +350,7 @@ plt.show()
 # %%
 from jaxicon.foundations import bayesian_network, gaussian_process, mc_dropout
 
-x = jnp.concatenate([jax.random.uniform(key, (30, 1), minval=s * 3, maxval=s * 1) for s in (-1, 1)])
+x = jax.random.uniform(key, (60, 1), minval=1, maxval=3) * jnp.where(jnp.arange(60) < 30, -1, 1)[:, None]
 y = jnp.sin(2 * x) + 0.1 * jax.random.normal(jax.random.key(1), x.shape)
 line = jnp.linspace(-5, 5, 200)[:, None]
 stream = resident((x, y), 60)
@@ -387,15 +387,16 @@ plt.show()
 # %%
 from jaxicon.foundations import rbf_network as rbf
 
-x = jnp.sort(jax.random.uniform(key, (30, 1), minval=-3, maxval=3), axis=0)
+x = jnp.linspace(-3, 3, 25)[:, None]
+grid = jnp.linspace(-3.2, 3.2, 300)[:, None]
 y = jnp.sin(2 * x) + 0.2 * jax.random.normal(jax.random.key(1), x.shape)
 centres = rbf.k_means(jax.random.key(2), x, 8)
 networks = {
-    "a centre at every point": rbf.rbf_network(x, y, x, 0.15),
+    "a centre at every point": rbf.rbf_network(x, y, x, 0.2),
     "8 centres by k-means": rbf.rbf_network(x, y, centres, rbf.neighbour_widths(centres), 1e-2),
 }
 for panel, (name, network) in zip(panels(2), networks.items(), strict=True):
-    panel.plot(line[50:-50, 0], rbf.predict(network, line[50:-50])[:, 0])
+    panel.plot(grid[:, 0], rbf.predict(network, grid)[:, 0])
     panel.plot(x, y, "k.")
     panel.set(title=name, ylim=(-2, 2))
 plt.show()
@@ -443,7 +444,7 @@ left.plot(potential)
 left.plot(np.flatnonzero(potential > 1), np.full(int((potential > 1).sum()), 1.1), "k|", ms=12)
 left.axhline(1, color="0.7")
 left.set(title="A constant current of 0.3", xlabel="step", ylabel="potential")
-right.spy(spiking.rate_code(key, data.train[0][0], 40).T, markersize=2)
+right.imshow(spiking.rate_code(key, data.train[0][0], 40).T, cmap="gray_r", aspect="auto", interpolation="none")
 right.set(title="A digit as a rate code", xlabel="step", ylabel="pixel")
 plt.show()
 
