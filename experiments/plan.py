@@ -148,6 +148,8 @@ def configurations(plan: Plan) -> list[Any]:
 
 
 def build(plan: Plan) -> Task:
+    """The task, in float64 from here on where the experiment's header asks for it."""
+    use_dtype(plan)
     task = plan.module.build(plan.experiment)
     if plan.vary:
         factory = lambda config: plan.module.build(dataclasses.replace(plan.experiment, method=config)).method

@@ -16,10 +16,10 @@ import numpy as np
 from experiments.expect import Claim, claims
 from experiments.guard import Interrupted, Signals, Watchdog, bad_leaf, bad_metric
 from experiments.hosts import agreed, own
-from experiments.plan import Plan, build, environment, keys_of, read, use_dtype, written
+from experiments.plan import Plan, build, environment, keys_of, read, written
 from experiments.progress import Meter
 from experiments.run_directory import RunDirectory, next_free, write_json
-from experiments.task import Result
+from experiments.task import Result, Task
 from jaxicon.core import catalog
 from jaxicon.core.checkpoint import Checkpoints, on_host
 from jaxicon.core.errors import CheckpointError, ConfigError, NumericError
@@ -32,9 +32,8 @@ EVALUATIONS = 10  # measurements on held-out data in the course of a run
 class Session:
     """A run in progress: one process, one directory."""
 
-    def __init__(self, plan: Plan, directory: RunDirectory):
-        use_dtype(plan)
-        self.plan, self.directory, self.task = plan, directory, build(plan)
+    def __init__(self, plan: Plan, task: Task, directory: RunDirectory):
+        self.plan, self.task, self.directory = plan, task, directory
         self.claims = claims(catalog.experiments()[plan.name].fields["Expect"], plan.name)
         self.keys = keys_of(plan.options)
         self.axis = self.keys.ndim  # of time, in metrics
@@ -186,11 +185,12 @@ def board(directory: RunDirectory, wanted: bool) -> Iterator[Callable[[int, dict
 
 
 def run(plan: Plan) -> tuple[Result, RunDirectory]:
-    """A new run from its plan."""
+    """A new run from its plan; what cannot be built leaves no directory behind."""
+    task = build(plan)
     directory = RunDirectory(own(plan.options.out or next_free(Path("runs") / plan.name)))
     try:
         directory.create(written(plan))
-        return Session(plan, directory).train(), directory
+        return Session(plan, task, directory).train(), directory
     finally:
         directory.release()
 
@@ -198,7 +198,8 @@ def run(plan: Plan) -> tuple[Result, RunDirectory]:
 def resume(directory: RunDirectory, at: int | None = None) -> Result:
     """Go on with a run that this process holds, from its last checkpoint or from that of step `at`."""
     try:
-        session = Session(read(directory), directory)
+        plan = read(directory)
+        session = Session(plan, build(plan), directory)
         return session.train(*session.restore(at))
     finally:
         directory.release()
@@ -207,7 +208,8 @@ def resume(directory: RunDirectory, at: int | None = None) -> Result:
 def load(path: Path) -> tuple[Method, State]:
     """A trained method and its state, of the first seed, for whoever needs one; raises ConfigError, CheckpointError."""
     directory = RunDirectory(path)
-    session = Session(read(directory), directory)
+    plan = read(directory)
+    session = Session(plan, build(plan), directory)
     _, state = session.restore()
     if state is None:
         raise CheckpointError(f"{path}: no checkpoint; train it with: python -m experiments resume {path}")

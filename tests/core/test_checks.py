@@ -1,5 +1,7 @@
 """Bad input ends in one message that names what, where, got and expected, before anything is compiled."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,7 +9,7 @@ import pytest
 
 from jaxicon.core.checks import positive, ranked, within
 from jaxicon.core.errors import ConfigError, DataError
-from jaxicon.core.stream import epochs, resident
+from jaxicon.core.stream import epochs, resident, windows
 
 
 @pytest.mark.parametrize("bad", [0.0, -1e-3, float("nan"), float("inf")])
@@ -41,3 +43,9 @@ def test_a_stream_names_the_first_number_that_is_not_finite(stream):
     x[2, 1] = np.nan
     with pytest.raises(DataError, match=r"stream: arrays\[0\]\[2, 1\] is nan; expected finite numbers"):
         stream((x, np.arange(4)), 2)
+
+
+@pytest.mark.parametrize("stream", [resident, epochs, partial(windows, width=2)])
+def test_a_batch_of_nothing(stream):
+    with pytest.raises(ConfigError, match="batch_size is 0; expected"):
+        stream(np.arange(10), batch_size=0)

@@ -135,3 +135,5 @@ def test_a_sweep_is_the_single_runs_with_the_same_keys(key):
         jax.tree.map(lambda a, b, i=i: np.testing.assert_allclose(a[i], b, atol=1e-5), together.params, alone.params)
     with pytest.raises(ConfigError, match="Config.hidden is no float"):
         varied(factory, [Config(hidden=(4,)), Config(hidden=(5,))])
+    with pytest.raises(ConfigError, match="mlp: learning_rate is -0.1"):
+        varied(factory, [Config(learning_rate=rate) for rate in (0.1, -0.1)])

@@ -64,6 +64,24 @@ def test_wrong_words_are_answered_in_a_few_lines(words, code, said):
     assert "Traceback" not in out + err
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ["mlp_digits", "--method.learning-rate", "-1"],
+            "mlp: learning_rate is -1.0; expected a finite",
+        ),
+        (["dropout_digits", "--method.keep", "1.5"], "dropout: keep is 1.5; expected 0 <= keep <= 1"),
+        (["mlp_digits", "--batch", "0"], "epochs: batch_size is 0; expected a finite"),
+    ],
+)
+def test_a_number_that_cannot_be_leaves_nothing_behind(words, said, tmp_path):
+    code, out, err = run(*words, "--out", tmp_path / "run")
+    assert (code, out, len(err.splitlines())) == (2, "", 1)
+    assert err.startswith(f"jaxicon: {said}")
+    assert not [*tmp_path.iterdir()]
+
+
 def test_a_quick_run_says_what_it_skipped(tmp_path):
     code, out, err = run("mlp_digits", "--quick", "--out", tmp_path / "run")
     assert code == 0, err

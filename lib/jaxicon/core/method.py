@@ -140,6 +140,8 @@ def varied(factory: Callable[[Any], Method], configs: Sequence[Any]) -> Learner:
     for field in differing:
         if field.type not in (float, "float"):
             raise ConfigError(f"varied: {type(base).__name__}.{field.name} is no float; only real numbers can vary")
+    for config in configs:
+        factory(config)  # refuses numbers that cannot be, which it does not see once they are traced
     numbers = {f.name: jnp.asarray([float(getattr(c, f.name)) for c in configs]) for f in differing}
     size = len(configs)
 

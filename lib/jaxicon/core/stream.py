@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxicon.core.checks import finite, known
+from jaxicon.core.checks import finite, known, positive
 from jaxicon.core.errors import DataError
 
 
@@ -57,6 +57,7 @@ def placed(arrays: Any) -> Callable[[int, int], Any]:
 
 def resident(arrays: Any, batch_size: int) -> Stream:
     """Arrays that fit the device; minibatches are drawn there, with replacement."""
+    positive("resident", batch_size=batch_size)
     size, load = length(arrays), placed(arrays)
 
     def plan(key, ts, arrays):
@@ -71,6 +72,7 @@ def epochs(arrays: Any, batch_size: int) -> Stream:
     The data are one endless sequence, epoch after epoch, cut into batches: no remainder is dropped, and a batch may
     hold the end of one epoch and the start of the next.
     """
+    positive("epochs", batch_size=batch_size)
     size, load = length(arrays), placed(arrays)
     common = math.gcd(size, batch_size)
     period = (
@@ -95,6 +97,7 @@ def windows(sequence: Any, batch_size: int, width: int) -> Stream:
     (inputs, targets), targets one step ahead, both [batch_size, width, ...]. A track's windows follow each other, so a
     recurrent state may be carried from batch to batch; after the last window the tracks start again.
     """
+    positive("windows", batch_size=batch_size, width=width)
     size = length(sequence)
     count = (size - 1) // (batch_size * width)
     if count < 1:
