@@ -249,6 +249,18 @@ right.set(title=f"The digit it is least sure of, a {data.test[1][unsure]}", xlab
 plt.show()
 
 # %% [markdown]
+# Data of your own go through `examples` first: it names the first thing that cannot be, before anything is compiled.
+
+# %%
+from jaxicon.core.errors import DataError
+from jaxicon.data.examples import examples
+
+try:
+    examples(data.train[0], data.train[1] + 1, classes=10)
+except DataError as error:
+    print(error)
+
+# %% [markdown]
 # ## 8. Bias, variance and penalties
 #
 # Fit a polynomial to many noisy data sets: a stiff one errs the same way each time (bias), a flexible one differently
