@@ -280,7 +280,7 @@ def noisy(key):
     return x, truth(x) + 0.3 * jax.random.normal(noise_key, (25,))
 
 
-bias2, variance, degrees = [], [], range(10)
+bias2, variance, degrees = [], [], (1, 3, 9) if QUICK else range(10)
 axes = panels(4)
 for degree in degrees:
     fits = jax.jit(lambda key, degree=degree: resample(key, noisy, polynomial_ridge(grid, degree, 1e-4), 200))(key)
@@ -310,9 +310,10 @@ strengths = np.logspace(-2.5, 0.3, 30)
 path, _ = train(key, varied(elastic_net, [NetConfig(l1=float(s), l2=0.0) for s in strengths]), epochs((x, y), 80), 200)
 left, right = panels(2)
 colours = np.where(np.asarray(weights) != 0, "C3", "0.7")
+shrunk = jax.jit(jax.vmap(lambda penalty: ridge(x, y, penalty)))(strengths * 80)
 for i in range(20):
     left.plot(strengths, path.weights[:, i], color=colours[i])
-    right.plot(strengths * 80, [ridge(x, y, s * 80)[i] for s in strengths], color=colours[i])
+    right.plot(strengths * 80, shrunk[:, i], color=colours[i])
 left.set(title="Lasso: weights become 0", xlabel="penalty", xscale="log")
 right.set(title="Ridge: weights shrink", xlabel="penalty", xscale="log")
 plt.show()
@@ -344,11 +345,19 @@ from jaxicon.foundations.ensemble import average, bootstrapped, ensemble, nll, s
 few_digits = jax.tree.map(lambda a: a[:150], data.train)
 sizes = range(1, 9)
 left = panels(1)[0]
+
+
+@jax.jit
+def by_size(state):
+    """Held-out NLL of the first members."""
+    logits = jax.vmap(network.predict, (0, None))(state, data.test[0])
+    return [nll(average(logits[:m]), data.test[1]).mean() for m in sizes]
+
+
 for name, stream in {"same data": shuffled, "bootstrap": bootstrapped}.items():
     together = ensemble(network, 8)
     state, _ = train(key, together, stream(few_digits, 32, 8), few(150))
-    logits = jax.vmap(network.predict, (0, None))(state, data.test[0])
-    left.plot(sizes, [nll(average(logits[:m]), data.test[1]).mean() for m in sizes], "o-", label=name)
+    left.plot(sizes, by_size(state), "o-", label=name)
 left.set(title="150 labels: held-out NLL", xlabel="members", ylabel="nats")
 left.legend()
 plt.show()
@@ -370,18 +379,18 @@ stream = resident((x, y), 60)
 
 gp = gaussian_process.gaussian_process(gaussian_process.Config())
 state, _ = train(key, gp, epochs((x, y), 60), few(150))
-bands = {"Gaussian process": jax.tree.map(lambda a: a[:, 0], gp.predict(state, line))}
+bands = {"Gaussian process": jax.tree.map(lambda a: a[:, 0], jax.jit(gp.predict)(state, line))}
 
 config = mc_dropout.Config(learning_rate=3e-3)
 state, _ = train(key, mc_dropout.mc_dropout(config, 1, 60), stream, few(2000))
-outputs = mc_dropout.passes(key, state.params, mc_dropout.keeps(config), line, 200)
+outputs = jax.jit(lambda params: mc_dropout.passes(key, params, mc_dropout.keeps(config), line, 200))(state.params)
 mean, variance = mc_dropout.moments(outputs, config.precision)
 bands["Dropout left on"] = mean[:, 0], jnp.sqrt(variance[:, 0])
 
 config = bayesian_network.Config()
 state, _ = train(key, bayesian_network.bayesian_network(config, 1, 60), stream, few(4000))
-drawn = bayesian_network.draw(key, state.params, 200)
-outputs = jax.vmap(bayesian_network.forward, (0, None))(drawn, line)[..., 0]
+drawn = jax.jit(bayesian_network.draw, static_argnums=2)(key, state.params, 200)
+outputs = jax.jit(jax.vmap(bayesian_network.forward, (0, None)))(drawn, line)[..., 0]
 bands["Gaussian weights"] = outputs.mean(0), jnp.sqrt(outputs.var(0) + config.noise_std**2)
 
 for panel, (name, (mean, std)) in zip(panels(3), bands.items(), strict=True):
@@ -403,7 +412,7 @@ from jaxicon.foundations import rbf_network as rbf
 x = jnp.linspace(-3, 3, 25)[:, None]
 grid = jnp.linspace(-3.2, 3.2, 300)[:, None]
 y = jnp.sin(2 * x) + 0.2 * jax.random.normal(jax.random.key(1), x.shape)
-centres = rbf.k_means(jax.random.key(2), x, 8)
+centres = jax.jit(rbf.k_means, static_argnums=2)(jax.random.key(2), x, 8)
 networks = {
     "a centre at every point": rbf.rbf_network(x, y, x, 0.2),
     "8 centres by k-means": rbf.rbf_network(x, y, centres, rbf.neighbour_widths(centres), 1e-2),
