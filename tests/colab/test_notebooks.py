@@ -12,6 +12,7 @@ import nbformat
 import pytest
 
 from colab.__main__ import SOURCES, executed
+from jaxicon.core import compilation_cache
 
 each = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
 
@@ -28,6 +29,8 @@ def outputs(source) -> list:
 @each
 def test_every_cell_runs(source, tmp_path, monkeypatch):
     monkeypatch.setenv("JAXICON_QUICK", "1")
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(compilation_cache.folder()))
+    monkeypatch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
     monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")
     notebook = executed(source, tmp_path)
     kinds = lambda cells: [{output.output_type for output in cell.get("outputs", ())} for cell in cells]
