@@ -41,9 +41,9 @@ from jaxicon.foundations.bayesian_network import (
     forward,
     log_likelihood,
     log_prior,
-    mixture,
 )
 from jaxicon.nn.mlp import mlp
+from jaxicon.ops.distributions import mixture
 from jaxicon.ops.hmc import chain
 from jaxicon.ops.laplace import gauss_newton, linearised
 

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from jax.flatten_util import ravel_pytree
 from scipy.optimize import minimize
-from scipy.special import logsumexp
 from scipy.stats import multivariate_normal, norm
 
 from jaxicon.core.errors import ConfigError, DataError
@@ -23,7 +22,6 @@ from jaxicon.foundations.bayesian_network import (
     forward,
     log_likelihood,
     log_prior,
-    mixture,
 )
 from jaxicon.ops.hmc import chain
 from jaxicon.ops.laplace import curvature, gauss_newton, log_evidence
@@ -146,8 +144,6 @@ def test_outputs_and_likelihood_written_out(key, x64):
     np.testing.assert_allclose(method.predict(state, batch[0]), outputs, atol=1e-12)
     found = log_likelihood(state.params["mean"], *batch, 0.3)
     np.testing.assert_allclose(found, norm.logpdf(batch[1], outputs, 0.3)[:, 0], atol=1e-12)
-    log_p = np.random.default_rng(0).normal(size=(6, 5))
-    np.testing.assert_allclose(mixture(jnp.array(log_p)), logsumexp(log_p, axis=0) - np.log(6), atol=1e-12)
 
 
 @pytest.mark.system("found.bayesian_nn")

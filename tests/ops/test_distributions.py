@@ -9,6 +9,7 @@ from jaxicon.ops.distributions import (
     categorical_log_prob,
     gaussian_entropy,
     gaussian_log_prob,
+    mixture,
 )
 
 RANDOM = np.random.default_rng(0)
@@ -35,3 +36,11 @@ def test_what_cannot_happen_adds_no_entropy_and_no_gradient_that_is_not_a_number
     logits = jnp.array([0.0, 0.0, -jnp.inf])
     np.testing.assert_allclose(categorical_entropy(logits), np.log(2), rtol=1e-6)
     np.testing.assert_allclose(jax.grad(categorical_log_prob)(logits, jnp.int32(0)), [0.5, -0.5, 0], atol=1e-7)
+
+
+@pytest.mark.parametrize("offset", [0.0, -1e3])
+def test_a_mixture_has_the_mean_probability(x64, offset):
+    """Also of probabilities that are no floats any more."""
+    p = RANDOM.dirichlet(np.ones(4), size=(6, 5))
+    found = mixture(jnp.asarray(np.log(p) + offset)) - offset
+    np.testing.assert_allclose(np.exp(found), sum(p) / 6, rtol=1e-10)

@@ -1,6 +1,6 @@
 """What a caller can get wrong, caught at the edge, before anything is compiled.
 
-Traced numbers pass: a sweep traces the numbers of its configurations, and has checked none of them by then either.
+Traced numbers pass: a sweep traces the numbers of its configurations, each of which it has built once before.
 """
 
 import math

@@ -21,6 +21,7 @@ from jaxtyping import Array, Float
 from jaxicon.core.checks import positive, ranked
 from jaxicon.core.method import Fit, Key, Predictor, from_stateful_loss
 from jaxicon.nn import mlp as nn
+from jaxicon.ops.distributions import mixture
 from jaxicon.ops.divergences import gaussian_kl
 
 
@@ -77,11 +78,6 @@ def standard(key: Key, q: dict, count: int):
 def draw(key: Key, q: dict, count: int) -> dict:
     """`count` networks of q: parameters with that leading axis."""
     return jax.vmap(weights, (None, 0))(q, standard(key, q, count))
-
-
-def mixture(log_p: Float[Array, "s b"]) -> Float[Array, "b"]:
-    """(4): log of the mean over s networks of p(y | x, w)."""
-    return jax.nn.logsumexp(log_p, axis=0, b=1 / log_p.shape[0])
 
 
 def bayesian_network(config: Config, outputs: int, examples: int) -> Predictor:

@@ -20,13 +20,14 @@ from jaxicon.core.checks import positive
 from jaxicon.core.errors import DataError
 from jaxicon.core.method import Key, Metrics, Predictor
 from jaxicon.core.stream import Stream, epochs, length
+from jaxicon.ops.distributions import mixture
 
 Batch = tuple[Float[Array, "b ..."], Int[Array, "b"]]
 
 
 def average(logits: Float[Array, "m b c"]) -> Float[Array, "b c"]:
     """(1) as log p(y | x), of the logits of m members."""
-    return jax.nn.logsumexp(jax.nn.log_softmax(logits), axis=0) - jnp.log(logits.shape[0]).astype(logits.dtype)
+    return mixture(jax.nn.log_softmax(logits))
 
 
 def vote(logits: Float[Array, "m b c"]) -> Int[Array, "b"]:

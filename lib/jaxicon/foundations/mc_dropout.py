@@ -20,7 +20,7 @@ from jaxicon.core.checks import positive, ranked, within
 from jaxicon.core.method import Fit, Key, Predictor, from_stateful_loss
 from jaxicon.foundations.dropout import draw, thinned
 from jaxicon.nn import mlp as nn
-from jaxicon.ops.distributions import gaussian_log_prob
+from jaxicon.ops.distributions import gaussian_log_prob, mixture
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def log_likelihood(outputs: Float[Array, "t b k"], y: Float[Array, "b k"], preci
     """(3), in nats."""
     log_std = jnp.full_like(y, -0.5 * jnp.log(precision))
     each = jax.vmap(lambda mean: gaussian_log_prob(mean, log_std, y))(outputs)
-    return jax.nn.logsumexp(each, axis=0, b=1 / outputs.shape[0])
+    return mixture(each)
 
 
 def mc_dropout(config: Config, outputs: int, examples: int) -> Predictor:

@@ -28,6 +28,7 @@ from jaxicon.core.checks import positive, ranked, within
 from jaxicon.core.errors import ConfigError
 from jaxicon.core.method import Generator, Key, Metrics
 from jaxicon.ops.bulk import uniform
+from jaxicon.ops.distributions import mixture
 
 
 @dataclass(frozen=True)
@@ -156,7 +157,7 @@ def annealed_log_partition(
     _, log_weight = jax.lax.fori_loop(0, steps, body, (start, jnp.zeros(chains, rates.dtype)))
     log_z0 = params.hidden_bias.shape[0] * jnp.log(2.0) - jnp.log1p(-rates).sum()
     weight = jnp.exp(log_weight - log_weight.max())
-    return log_z0 + logsumexp(log_weight, b=1 / chains), weight.std() / weight.mean() / chains**0.5
+    return log_z0 + mixture(log_weight), weight.std() / weight.mean() / chains**0.5
 
 
 def machine(config: Config, start: Callable[[State, Array], Array]) -> Generator:

@@ -23,7 +23,7 @@ from jaxicon.core.errors import ConfigError, nearest
 from jaxicon.core.method import Fit, Key, Predictor, from_loss
 from jaxicon.nn import mlp as nn
 from jaxicon.ops.affine import affine
-from jaxicon.ops.distributions import categorical_log_prob
+from jaxicon.ops.distributions import categorical_log_prob, mixture
 
 Parents = dict[str, tuple[str, ...]]  # a graph: what each node, or its distribution, is computed from
 Baseline = Callable[[Float[Array, "k *b"]], Float[Array, "k *b"]]  # Q_w of k samples -> baseline_w
@@ -116,11 +116,6 @@ def objective(
     cost = -categorical_log_prob(log_p, jnp.broadcast_to(y[None], log_p.shape[:-1]))
     parents = {child: (parent,) for parent, child in zip(names, [*names[1:], "cost"], strict=True)}
     return surrogate(parents, {"cost": cost}, dict(zip(names, chances, strict=True)), baseline), log_p
-
-
-def mixture(log_p: Float[Array, "k b c"]) -> Float[Array, "b c"]:
-    """log of the mean of p over the samples."""
-    return jax.nn.logsumexp(log_p, axis=0) - jnp.log(log_p.shape[0]).astype(log_p.dtype)
 
 
 def stochastic_graph(config: Config, classes: int, baseline: Baseline = leave_one_out) -> Predictor:

@@ -21,6 +21,7 @@ from jaxtyping import Array, Float
 
 from jaxicon.core.method import Fit, Generator, Key, from_loss
 from jaxicon.nn import mlp as nn
+from jaxicon.ops.distributions import mixture
 from jaxicon.ops.divergences import gaussian_kl
 
 LogLikelihood = Callable[[Float[Array, "z"]], Float[Array, ""]]  # z -> log p(x|z)
@@ -54,7 +55,7 @@ def importance_weighted(
         z = reparameterise(mean, log_std, noise)
         return log_likelihood(z) + (norm.logpdf(z) - norm.logpdf(z, mean, jnp.exp(log_std))).sum()
 
-    return jax.nn.logsumexp(jax.vmap(log_weight)(noise), b=1 / noise.shape[0])
+    return mixture(jax.vmap(log_weight)(noise))
 
 
 def bernoulli(params, x: Float[Array, "d"]) -> LogLikelihood:

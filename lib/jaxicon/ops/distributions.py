@@ -20,6 +20,11 @@ def categorical_entropy(logits: Float[Array, "*b n"]) -> Float[Array, "*b"]:
     return jax.scipy.special.entr(jax.nn.softmax(logits)).sum(-1)
 
 
+def mixture(log_p: Float[Array, "n *b"]) -> Float[Array, "*b"]:
+    """log of the mean of p over the first axis: the equal mixture of n distributions."""
+    return jax.nn.logsumexp(log_p, axis=0, b=1 / log_p.shape[0])
+
+
 def gaussian_log_prob(
     mean: Float[Array, "*b d"], log_std: Float[Array, "*b d"], x: Float[Array, "*b d"]
 ) -> Float[Array, "*b"]:
