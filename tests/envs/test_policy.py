@@ -5,8 +5,9 @@ import pytest
 from scipy import stats
 
 from jaxicon.core.errors import ConfigError
+from jaxicon.envs.cartpole import cartpole
 from jaxicon.envs.environment import Box, Discrete, Environment, vectorised
-from jaxicon.envs.policy import LOG_STD, policy, rollout
+from jaxicon.envs.policy import LOG_STD, policy, rollout, values
 
 BOX = Box(np.array([-2.0, 0.0]), np.array([2.0, 10.0]))
 OUTPUT = np.array([0.5, -0.2, -1.0, 0.3])  # two means, two log standard deviations, in half widths
@@ -65,3 +66,20 @@ def test_a_rollout_plays_bounded_actions_and_keeps_those_that_were_drawn(key):
     np.testing.assert_allclose(seen.next_obs[:-1], seen.obs[1:])
     np.testing.assert_allclose(running.state, seen.reward.sum(0), rtol=1e-5, atol=1e-5)
     assert len(np.unique(seen.action)) == 200
+
+
+@pytest.mark.parametrize(("horizon", "cut"), [(500, False), (9, True)])
+def test_the_value_of_what_follows_is_that_of_the_state_before_any_reset(key, horizon, cut):
+    """Row by row, wherever it counts, with episodes that end of themselves and with some that are cut off."""
+    envs = vectorised(cartpole()._replace(horizon=horizon), 4)
+    tilted = lambda obs: jnp.zeros((4, 2)).at[:, 0].set(2.0)
+    _, seen = jax.jit(lambda key: rollout(key, envs, envs.reset(jax.random.key(1)), policy(Discrete(2)), tilted, 64))(
+        key
+    )
+    assert seen.terminal.any()
+    assert seen.truncated.any() == cut
+    judge = lambda obs: jnp.sin(obs).sum(-1)
+    value, next_value = jax.jit(lambda seen: values(judge, seen))(seen)
+    counts = ~np.asarray(seen.terminal)
+    np.testing.assert_allclose(value, judge(seen.obs), rtol=1e-6)
+    np.testing.assert_allclose(next_value[counts], judge(seen.next_obs)[counts], rtol=1e-6)

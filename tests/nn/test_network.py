@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxicon.nn.mlp import forward, mlp
+from jaxicon.nn.mlp import forward, mlp, tanh_mlp
 from jaxicon.nn.network import default_float, from_linen, from_nnx
 
 
@@ -45,3 +45,17 @@ def test_parameters_have_the_default_float(request, key):
     dtypes = lambda params: {x.dtype for x in jax.tree.leaves(params)}
     assert dtypes(single) == {jnp.dtype("float32")}  # Flax's own choice, which the networks here do not leave to it
     assert dtypes(double) == {jnp.dtype("float64")} == {default_float()}
+
+
+def test_a_tanh_mlp_starts_orthogonal_and_with_zero_biases(key):
+    net = tanh_mlp(16, 8, 2, scale=0.01)
+    layers = net.init(key, jnp.zeros(3))["params"]
+    for i, scale in enumerate((2**0.5, 2**0.5, 0.01)):
+        long = np.asarray(layers[f"Dense_{i}"]["kernel"])
+        gram = long.T @ long if long.shape[0] > long.shape[1] else long @ long.T
+        np.testing.assert_allclose(gram, scale**2 * np.eye(len(gram)), atol=1e-5 * scale**2)
+        np.testing.assert_array_equal(layers[f"Dense_{i}"]["bias"], 0)
+    first, second, last = (np.asarray(layers[f"Dense_{i}"]["kernel"]) for i in range(3))
+    x = np.array([0.5, -1.0, 2.0])
+    wanted = np.tanh(np.tanh(x @ first) @ second) @ last
+    np.testing.assert_allclose(net.apply({"params": layers}, jnp.asarray(x)), wanted, rtol=1e-4)

@@ -11,9 +11,8 @@ import pytest
 from jaxicon.core.errors import ConfigError
 from jaxicon.core.run import evaluate, fresh, train
 from jaxicon.core.stream import nothing
-from jaxicon.envs.cartpole import cartpole
-from jaxicon.envs.environment import Box, Discrete, Environment, vectorised
-from jaxicon.envs.policy import policy, rollout
+from jaxicon.envs.environment import Box, Discrete, Environment
+from jaxicon.envs.policy import policy
 from jaxicon.envs.probe import DISCOUNT, probes
 from jaxicon.nn import mlp as nn
 from jaxicon.ops.returns import gae
@@ -48,23 +47,6 @@ def trained(key, env: Environment, config: Config = SMALL):
 
 def values(params, obs) -> np.ndarray:
     return np.asarray(nn.mlp(*SMALL.hidden, 1, activation=jnp.tanh).apply(params["critic"], obs)[..., 0])
-
-
-@pytest.mark.parametrize(("horizon", "cut"), [(500, False), (9, True)])
-def test_the_value_of_what_follows_is_that_of_the_state_before_any_reset(key, horizon, cut):
-    """Row by row, wherever it counts, with episodes that end of themselves and with some that are cut off."""
-    envs = vectorised(cartpole()._replace(horizon=horizon), 4)
-    tilted = lambda obs: jnp.zeros((4, 2)).at[:, 0].set(2.0)
-    _, seen = jax.jit(lambda key: rollout(key, envs, envs.reset(jax.random.key(1)), policy(Discrete(2)), tilted, 64))(
-        key
-    )
-    assert seen.terminal.any()
-    assert seen.truncated.any() == cut
-    judge = lambda obs: jnp.sin(obs).sum(-1)
-    value, next_value = jax.jit(lambda seen: module.values(judge, seen))(seen)
-    counts = ~np.asarray(seen.terminal)
-    np.testing.assert_allclose(value, judge(seen.obs), rtol=1e-6)
-    np.testing.assert_allclose(next_value[counts], judge(seen.next_obs)[counts], rtol=1e-6)
 
 
 @pytest.mark.system("rl.ppo")
@@ -159,15 +141,11 @@ def test_a_gaussian_policy_finds_the_best_number_in_a_box(key):
     np.testing.assert_allclose(method.act(jax.random.key(1), state, jnp.zeros(1)), [1.2], atol=0.01)
 
 
-def test_networks_start_orthogonal_the_actor_almost_indifferent(key):
-    state = fresh(key, ppo(replace(SMALL, hidden=(16, 8)), bandit()))
-    for name, scales in {"actor": (2**0.5, 2**0.5, 0.01), "critic": (2**0.5, 2**0.5, 1.0)}.items():
-        for i, scale in enumerate(scales):
-            layer = state.params[name]["params"][f"Dense_{i}"]
-            long = np.asarray(layer["kernel"])
-            gram = long.T @ long if long.shape[0] > long.shape[1] else long @ long.T
-            np.testing.assert_allclose(gram, scale**2 * np.eye(len(gram)), atol=1e-5 * scale**2)
-            np.testing.assert_array_equal(layer["bias"], 0)
+def test_the_actor_starts_almost_indifferent(key):
+    state = fresh(key, ppo(SMALL, bandit()))
+    last = lambda name: np.linalg.norm(state.params[name]["params"]["Dense_1"]["kernel"], axis=0)
+    np.testing.assert_allclose(last("actor"), 0.01, rtol=1e-5)
+    np.testing.assert_allclose(last("critic"), 1, rtol=1e-5)
 
 
 def test_the_gradient_has_a_largest_norm(key):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, Float
 
 from jaxicon.core.errors import ConfigError
 from jaxicon.core.method import Key
@@ -100,3 +100,10 @@ def rollout(
 
     now = family.noise(act_key, (steps, running.time.size)), chances
     return jax.lax.scan(move, running, now, unroll=2)  # a third faster than one by one on a CPU
+
+
+def values(judge: Callable[[Array], Array], seen: Transition) -> tuple[Float[Array, "t n"], Float[Array, "t n"]]:
+    """judge(obs) and, except after terminal steps, judge(next_obs): the next row's unless an episode was cut off."""
+    value = judge(seen.obs)
+    following = lambda: jnp.concatenate([value[1:], judge(seen.next_obs[-1:])])
+    return value, jax.lax.cond(seen.truncated.any(), lambda: judge(seen.next_obs), following)

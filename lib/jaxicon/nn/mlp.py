@@ -3,9 +3,11 @@
 from collections.abc import Callable
 
 import jax
+import jax.numpy as jnp
 from flax import linen
 
 from jaxicon.nn.network import Network, default_float, from_linen
+from jaxicon.ops.linalg import orthogonal
 
 
 class MLP(linen.Module):
@@ -33,6 +35,11 @@ def mlp(
     Another initialiser, init(key, shape, dtype), may be given for the weights, and a different one for the last layer.
     """
     return from_linen(MLP(sizes, activation, weights, last_weights or weights))
+
+
+def tanh_mlp(*sizes: int, scale: float = 1.0) -> Network:
+    """As agents that act by a policy have it: tanh, and orthogonal weights times sqrt 2, in the last layer `scale`."""
+    return mlp(*sizes, activation=jnp.tanh, weights=orthogonal(2**0.5), last_weights=orthogonal(scale))
 
 
 def forward(params: dict, x: jax.Array, activation: Callable = linen.relu) -> jax.Array:

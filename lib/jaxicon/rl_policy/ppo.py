@@ -7,7 +7,6 @@ Idea     maximise  E min(r A, clip(r, 1 - clip, 1 + clip) A),  r = pi(a | s) / p
          - value_weight E (V(s) - target)^2 + entropy_weight E H(pi(. | s)),  target = A + V_before(s)        (2)
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -20,10 +19,9 @@ from jaxtyping import Array, Float
 from jaxicon.core.errors import ConfigError
 from jaxicon.core.method import Agent, Key
 from jaxicon.envs.environment import Environment, Running, Transition, mean_return, vectorised
-from jaxicon.envs.policy import Policy, policy, rollout
-from jaxicon.nn import mlp as nn
+from jaxicon.envs.policy import Policy, policy, rollout, values
+from jaxicon.nn.mlp import tanh_mlp
 from jaxicon.ops.bulk import permutations
-from jaxicon.ops.linalg import orthogonal
 from jaxicon.ops.returns import gae
 
 
@@ -71,13 +69,6 @@ def standardised(x: Float[Array, "b"]) -> Float[Array, "b"]:
     return (x - x.mean()) / (x.std() + 1e-8)
 
 
-def values(judge: Callable[[Array], Array], seen: Transition) -> tuple[Float[Array, "t n"], Float[Array, "t n"]]:
-    """judge(obs) and, except after terminal steps, judge(next_obs): the next row's unless an episode was cut off."""
-    value = judge(seen.obs)
-    following = lambda: jnp.concatenate([value[1:], judge(seen.next_obs[-1:])])
-    return value, jax.lax.cond(seen.truncated.any(), lambda: judge(seen.next_obs), following)
-
-
 def objective(
     config: Config, family: Policy, output: Float[Array, "b k"], value: Float[Array, "b"], lesson: Lesson
 ) -> tuple[Float[Array, ""], dict]:
@@ -99,10 +90,7 @@ def ppo(config: Config, env: Environment) -> Agent:
     family, envs, rows = policy(env.actions), vectorised(env, config.envs), config.envs * config.steps
     if rows % config.minibatches:
         raise ConfigError(f"ppo: {config.envs} envs * {config.steps} steps are no multiple of {config.minibatches}")
-    network = lambda size, scale: nn.mlp(
-        *config.hidden, size, activation=jnp.tanh, weights=orthogonal(2**0.5), last_weights=orthogonal(scale)
-    )
-    actor, critic = network(family.size, 0.01), network(1, 1.0)
+    actor, critic = tanh_mlp(*config.hidden, family.size, scale=0.01), tanh_mlp(*config.hidden, 1)
     fall = optax.linear_schedule(config.learning_rate, 0, config.updates * config.epochs * config.minibatches)
     optimizer = optax.chain(optax.clip_by_global_norm(config.largest_gradient), optax.scale_by_adam(eps=1e-5))
 
