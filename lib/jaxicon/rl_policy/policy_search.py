@@ -67,7 +67,8 @@ def policy_search(config: Config, env: Environment, rule: Rule | None = None) ->
     def step(key: Key, state: Any, batch: None) -> tuple[Any, dict]:
         ask_key, play_key = jax.random.split(key)
         vectors = rule.ask(ask_key, state, config.population)
-        scores = jax.vmap(lambda vector: mean_return(play_key, env, plays(vector), config.rated))(vectors)
+        rate = lambda vector: mean_return(play_key, env, plays(vector), config.rated)
+        scores = jax.vmap(rate)(vectors).astype(vectors.dtype)
         return rule.tell(state, vectors, scores), {"return": scores.mean(), "best": scores.max()}
 
     def act(key: Key, state: Any, obs: Float[Array, "*b d"]) -> Array:
