@@ -6,7 +6,7 @@ Results come from experiments/results.json, which `python -m experiments verify 
 import json
 import re
 
-from experiments.statistics import interval, readable
+from experiments.statistics import measured
 from jaxicon.core import catalog
 
 README = catalog.ROOT / "README.md"
@@ -21,13 +21,11 @@ def row(name: str, result: dict) -> str:
     """One experiment: what was measured, over how many seeds, at what cost."""
     entry = catalog.experiments()[name]
     method, _, data = entry.name.rpartition("_")
-    measured = []
-    for metric, values in result["metrics"].items():
-        measured.append(f"{metric} {readable(*interval(values))}")
+    found = [f"{metric} {measured(name, values)}" for metric, values in result["metrics"].items()]
     cells = (
         method or entry.name,
         data,
-        "<br>".join(measured),
+        "<br>".join(found),
         "<br>".join(f"{text} {'✓' if met else '✗'}" for text, met in result["expect"].items()),
         str(result["seeds"]),
         f"{result['wall_s']:.0f}",
@@ -38,7 +36,7 @@ def row(name: str, result: dict) -> str:
 
 
 def results_table() -> str:
-    head = "| method | data | measured, mean ± 95 % | expected | seeds | wall s | compile s | `python -m experiments` |"
+    head = "| method | data | measured: mean ± 95 %, or IQM [95 %] | expected | seeds | wall s | compile s | `python -m experiments` |"
     machines = sorted({f"{r['hardware']}, jax {r['jax']}" for r in results().values()})
     rows = [row(name, result) for name, result in results().items()]
     return "\n".join([head, "|---|---|---|---|---|---|---|---|", *rows, "", "Measured on " + "; ".join(machines) + "."])

@@ -13,7 +13,7 @@ from experiments.plan import Options, Plan, environment, module
 from experiments.progress import console
 from experiments.readme import RESULTS, results
 from experiments.run_directory import write_json
-from experiments.statistics import interval, readable
+from experiments.statistics import measured
 from jaxicon.core import catalog
 from jaxicon.core.errors import NumericError
 
@@ -44,7 +44,7 @@ def main(names: Annotated[tuple[str, ...], tyro.conf.Positional], seed: int = 1,
         result = measure(name, seed)
         for text, met in result["expect"].items():
             values = result["metrics"][text.split()[0]]
-            table.add_row(name, text, VERDICT[met], readable(*interval(values)), f"{result['wall_s']:.0f}")
+            table.add_row(name, text, VERDICT[met], measured(name, values), f"{result['wall_s']:.0f}")
             missed += [] if met else [f"{name}: {text}"]
         if record:
             write_json(RESULTS, dict(sorted((results() | {name: result}).items())))

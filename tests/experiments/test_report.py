@@ -16,7 +16,7 @@ from scipy import stats
 
 from experiments.page.markup import element
 from experiments.page.report import report
-from experiments.statistics import interval, readable
+from experiments.statistics import interquartile, interval, measured, readable
 from jaxicon.core.errors import ConfigError, StorageError
 
 ROOT = Path(__file__).parents[2]
@@ -103,6 +103,22 @@ def test_the_interval_is_scipys(n):
     mean, half_width = interval(values)
     low, high = stats.t.interval(0.95, n - 1, values.mean(), stats.sem(values))
     np.testing.assert_allclose([mean - half_width, mean + half_width], [low, high], rtol=1e-12)
+
+
+def test_the_interquartile_mean_leaves_a_quarter_out_on_either_side_and_says_how_far_to_trust_it():
+    """Against resampling by hand; n = 10 leaves out the two least and the two greatest."""
+    values = np.random.default_rng(1).exponential(size=10)
+    centre, low, high = interquartile(values)
+    np.testing.assert_allclose(centre, np.sort(values)[2:8].mean(), rtol=1e-12)
+    again = np.sort(np.random.default_rng(2).choice(values, (20_000, 10)))[:, 2:8].mean(1)
+    np.testing.assert_allclose((low, high), np.percentile(again, (2.5, 97.5)), rtol=0.05)
+    assert interquartile([3.0])[0] == 3
+
+
+def test_agents_are_measured_by_the_interquartile_mean_and_others_by_the_mean():
+    assert measured("rl_value/dqn_cartpole", [500.0] * 9 + [100.0]) == "IQM 500 [433, 500]"
+    assert measured("vision/resnet_digits", [0.9, 0.95, 1.0]) == "0.95 ± 0.12"
+    assert measured("rl_value/dqn_cartpole", [432.1]) == "432.1"
 
 
 def test_the_interval_by_hand_and_of_one_seed():
