@@ -14,12 +14,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from experiments.rl_tabular._grids import best_actions, draw_grid
 from experiments.task import Result, Task, first_seed
 from jaxicon.envs.frozen_lake import MAPS, frozen_lake
 from jaxicon.envs.tabular import MDP
 from jaxicon.rl_tabular.value_iteration import value_iteration
-
-ARROWS = ((-1, 0), (0, 1), (1, 0), (0, -1))  # left, down, right, up, as a picture has them
 
 
 @dataclass(frozen=True)
@@ -50,16 +49,4 @@ def figures(result: Result) -> dict:
 
 def draw_lake(axes, size: str, value: np.ndarray, q: np.ndarray, title: str) -> None:
     """Fields coloured by value, with an arrow for every action whose value is the best to six digits."""
-    tiles = np.array([list(row) for row in MAPS[size]])
-    side = len(tiles)
-    axes.imshow(value.reshape(side, side), cmap="viridis", vmin=0, vmax=max(value.max(), 1e-9))
-    for s, (row, column) in enumerate(np.ndindex(side, side)):
-        tile = tiles[row, column]
-        if tile in "HG":
-            axes.text(column, row, {"H": "hole", "G": "goal"}[tile], ha="center", va="center", color="w", fontsize=13)
-            continue
-        axes.text(column, row - 0.36, f"{value[s]:.3f}", ha="center", va="center", color="w", fontsize=11)
-        for action in np.flatnonzero(q[s] >= q[s].max() - 1e-6):
-            x, y = ARROWS[action]
-            axes.arrow(column, row + 0.08, 0.22 * x, 0.22 * y, width=0.03, head_width=0.12, color="w")
-    axes.set(xticks=[], yticks=[], title=title)
+    draw_grid(axes, MAPS[size], value, best_actions(q), title)

@@ -1,9 +1,11 @@
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.optimize import linprog
 
-from jaxicon.ops.returns import action_values, gae, one_step_target, policy_value
+from jaxicon.ops.returns import action_values, discounted_returns, gae, one_step_target, policy_value
+from jaxicon.ops.successors import Successors
 
 DISCOUNT = 0.9
 
@@ -37,6 +39,30 @@ def test_a_policy_is_worth_what_the_linear_system_says(x64, tables):
     np.testing.assert_allclose((policy * q).sum(-1), value, rtol=1e-10)
 
 
+def test_a_large_model_is_summed_to_what_the_linear_system_says(x64, tables):
+    """Successors in place of a table; one of them is named twice."""
+    _, reward, policy = tables
+    random = np.random.default_rng(2)
+    successors = Successors(random.integers(6, size=(6, 3, 2)), random.dirichlet(np.ones(2), (6, 3)))
+    successors.state[0, 0] = 4
+    transition = np.zeros((6, 3, 6))
+    for s, a, k in np.ndindex(6, 3, 2):
+        transition[s, a, successors.state[s, a, k]] += successors.probability[s, a, k]
+    assert transition[0, 0, 4] == 1
+    np.testing.assert_array_equal(successors.dense(), transition)
+    for discount in (0.0, DISCOUNT, 0.999):
+        solved = np.linalg.solve(
+            np.eye(6) - discount * np.einsum("sa,sap->sp", policy, transition), (policy * reward).sum(-1)
+        )
+        value = policy_value(successors, reward, discount, jnp.asarray(policy))
+        np.testing.assert_allclose(value, solved, rtol=1e-11)
+    np.testing.assert_allclose(
+        action_values(successors, reward, DISCOUNT, jnp.asarray(solved)),
+        reward + DISCOUNT * transition @ solved,
+        rtol=1e-11,
+    )
+
+
 def test_an_undiscounted_walk_that_ends_is_worth_its_expected_length(x64):
     """Left or right with 1/2 on 0 .. 10, absorbed at both ends, reward 1 a step: s (10 - s) steps."""
     transition = np.zeros((11, 1, 11))
@@ -52,6 +78,31 @@ def test_an_undiscounted_walk_that_ends_is_worth_its_expected_length(x64):
 def test_only_a_terminal_state_cuts_the_bootstrap():
     target = one_step_target(jnp.array([1.0, 1.0]), jnp.array([False, True]), 0.5, jnp.array([10.0, 10.0]))
     np.testing.assert_allclose(target, [6.0, 1.0])
+
+
+@pytest.mark.system("rl.return")
+def test_the_backward_recursion_is_the_sum_of_all_rewards_to_come(x64):
+    """G_t = sum_k discount^k R_{t+k+1}: reward[0] is R_1, so that G_0 counts it in full, and G_{T-1} is R_T."""
+    reward = np.random.default_rng(3).normal(size=9)
+    got = discounted_returns(jnp.asarray(reward), jnp.zeros(9, bool), DISCOUNT)
+    summed = [sum(DISCOUNT**k * reward[t + k] for k in range(9 - t)) for t in range(9)]
+    np.testing.assert_allclose(got, summed, rtol=1e-12)
+    assert got[-1] == reward[-1]
+
+
+@pytest.mark.system("rl.return")
+def test_a_reward_of_one_for_ever_is_a_geometric_series(x64):
+    never, ones = jnp.zeros(600, bool), jnp.ones(600)
+    np.testing.assert_allclose(discounted_returns(ones, never, DISCOUNT)[0], 1 / (1 - DISCOUNT), rtol=1e-12)
+    every = discounted_returns(ones, never, DISCOUNT, last=1 / (1 - DISCOUNT))  # what follows is worth as much
+    np.testing.assert_allclose(every, 1 / (1 - DISCOUNT), rtol=1e-12)
+
+
+@pytest.mark.system("rl.return")
+def test_returns_start_anew_after_the_end_of_an_episode(x64):
+    reward, over = jnp.array([1.0, 2.0, 4.0, 8.0]), jnp.array([False, True, False, False])
+    np.testing.assert_allclose(discounted_returns(reward, over, 0.5, last=16.0), [2, 2, 12, 16])
+    np.testing.assert_allclose(discounted_returns(reward, ~over, 0.5, last=16.0)[-1], 8)
 
 
 def looped(reward, terminal, truncated, value, next_value, discount, trace) -> np.ndarray:
@@ -104,11 +155,11 @@ def test_with_exact_values_the_expected_one_step_advantage_is_q_less_v(x64, tabl
     transition, reward, policy = tables
     chain = np.einsum("sa,sap->sp", policy, transition)
     value = np.linalg.solve(np.eye(6) - DISCOUNT * chain, (policy * reward).sum(-1))
-    never = jnp.zeros(1, bool)
+    never, advantages = jnp.zeros(1, bool), jax.jit(gae)
     advantage = np.zeros((6, 3))
     for s, a, after in np.ndindex(6, 3, 6):
         row = (jnp.array([x]) for x in (value[s], value[after]))
-        one = gae(jnp.array([reward[s, a]]), never, never, *row, DISCOUNT, 0.95)
+        one = advantages(jnp.array([reward[s, a]]), never, never, *row, DISCOUNT, 0.95)
         advantage[s, a] += transition[s, a, after] * one[0]
     q = reward + DISCOUNT * transition @ value
     np.testing.assert_allclose(advantage, q - value[:, None], atol=1e-11)

@@ -6,14 +6,12 @@ Systems  rl.value_iteration rl.optimal_policy
 Idea     V <- max_a r(s, a) + discount * sum_s' p(s' | s, a) V(s')                               (1)
 """
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from jaxicon.core.method import Agent, Key
-from jaxicon.envs.tabular import MDP, check
+from jaxicon.envs.tabular import MDP, check, greedy_value, look_ahead
 from jaxicon.ops.exploration import draw, greedy
-from jaxicon.ops.returns import action_values, policy_value
 
 
 def value_iteration(mdp: MDP) -> Agent:
@@ -23,25 +21,23 @@ def value_iteration(mdp: MDP) -> Agent:
     much one more step would change V. An observation is the index of a state. Raises ConfigError for an ill-formed MDP.
     """
     check(mdp)
-    backup = lambda value: action_values(mdp.transition, mdp.reward, mdp.discount, value)
 
     def init(key: Key, batch: None) -> Float[Array, "s"]:
         return jnp.zeros(len(mdp.reward))
 
     def step(key: Key, value: Float[Array, "s"], batch: None) -> tuple[Float[Array, "s"], dict]:
-        update = backup(value).max(-1)  # (1)
+        update = look_ahead(mdp, value).max(-1)  # (1)
         return update, {"residual": jnp.abs(update - value).max()}
 
     def evaluate(key: Key, value: Float[Array, "s"], batch: None) -> dict:
-        q = backup(value)
-        worth = policy_value(mdp.transition, mdp.reward, mdp.discount, jax.vmap(greedy)(q))
+        q = look_ahead(mdp, value)
         return {
             "value": mdp.start @ value,
-            "greedy_value": mdp.start @ worth,
+            "greedy_value": mdp.start @ greedy_value(mdp, q),
             "residual": jnp.abs(q.max(-1) - value).max(),
         }
 
     def act(key: Key, value: Float[Array, "s"], obs: Int[Array, ""]) -> Int[Array, ""]:
-        return draw(key, greedy(backup(value)[obs]))
+        return draw(key, greedy(look_ahead(mdp, value)[obs]))
 
     return Agent(init, step, evaluate, act)
