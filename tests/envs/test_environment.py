@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jaxicon.core.run import fresh
-from jaxicon.envs.environment import Discrete, Environment, episode, mean_return, vectorised
+from jaxicon.envs.environment import Discrete, Environment, episode, mean_return, vectorised, where_each
 from jaxicon.envs.frozen_lake import frozen_lake
 from jaxicon.envs.probe import probes
 from jaxicon.envs.tabular import environment
@@ -132,3 +132,10 @@ def test_any_agent_plays_in_any_environment_and_gets_what_its_policy_is_worth(ag
     returns = jax.vmap(lambda key: episode(key, env, act).reward.sum())(jax.random.split(jax.random.key(1), 4000))
     error = max(float(returns.std()) / 4000**0.5, 0.005)
     assert abs(returns.mean() - expected_return(mdp, policy, horizon)) < 5 * error
+
+
+def test_where_each_takes_whole_rows_of_every_leaf():
+    yes, no = {"a": jnp.ones((3, 2)), "b": jnp.arange(3)}, {"a": jnp.zeros((3, 2)), "b": -jnp.arange(3)}
+    mixed = where_each(jnp.array([True, False, True]), yes, no)
+    np.testing.assert_array_equal(mixed["a"], [[1, 1], [0, 0], [1, 1]])
+    np.testing.assert_array_equal(mixed["b"], [0, -1, 2])

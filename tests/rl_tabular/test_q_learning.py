@@ -7,7 +7,7 @@ from jaxicon.core.run import evaluate, fresh, train
 from jaxicon.core.stream import nothing
 from jaxicon.envs.frozen_lake import frozen_lake
 from jaxicon.envs.probe import probes
-from jaxicon.ops.exploration import epsilon_greedy
+from jaxicon.ops.exploration import Rule, constant, greedy, no_bonus, optimistic
 from jaxicon.rl_tabular.q_learning import Config, q_learning
 
 LISTING = Config(step_size=0.1, power=0.0, epsilon=0.1, pace=float("inf"))
@@ -69,19 +69,60 @@ def test_the_listing_never_leaves_the_start_until_ties_are_broken_at_random(key)
     def first_of_the_best(values, epsilon):
         return (1 - epsilon) * jax.nn.one_hot(values.argmax(), values.size) + epsilon / values.size
 
-    method = q_learning(LISTING, mdp, first_of_the_best)
+    method = q_learning(LISTING, mdp, constant(0.1, first_of_the_best))
     literal, _ = train(jax.random.clone(keys), method, nothing, 100_000, chunk=100_000)
     assert not literal.q.any()
     assert (literal.visits[:, 0, 0] > 60_000).all()  # LEFT, against the wall
-    method = q_learning(LISTING, mdp, epsilon_greedy)
+    method = q_learning(LISTING, mdp)
     state, _ = train(jax.random.clone(keys), method, nothing, 100_000, chunk=100_000)
     np.testing.assert_allclose(state.q[:, 0].max(-1), 0.99**5, atol=1e-4)
     np.testing.assert_allclose(evaluate(keys, method, state, nothing, 1)["value"], 0.99**5, atol=1e-5)
 
 
+def test_a_rule_is_told_the_values_the_visits_and_the_time(key):
+    """Whoever plays by the clock plays 0, 1, 2, 3, 0, ...; by the visits of the state it is in, the least tried action;
+    by the values, the best."""
+    by_clock = Rule(lambda values, visits, t: jax.nn.one_hot(t % 4, 4))
+    by_visits = Rule(lambda values, visits, t: jax.nn.one_hot(visits.argmin(), 4))
+    by_value = Rule(lambda values, visits, t: greedy(values), initial=2.0)
+    mdp, counts = frozen_lake(), {}
+    for name, rule in (("clock", by_clock), ("visits", by_visits), ("value", by_value)):
+        state, _ = train(jax.random.clone(key), q_learning(Config(), mdp, rule), nothing, 400, chunk=400)
+        counts[name] = np.asarray(state.visits)
+    np.testing.assert_array_equal(counts["clock"].sum(0), [100] * 4)
+    assert (np.ptp(counts["visits"], axis=-1) <= 1).all()
+    assert counts["value"].sum() == 400
+    assert (counts["value"][~mdp.terminal & (counts["value"].sum(-1) >= 4)] > 0).all()
+
+
 def test_epsilon_falls_with_the_steps_taken(key):
-    _, history = train(key, q_learning(Config(epsilon=0.8, pace=10.0), frozen_lake()), nothing, 31, chunk=31)
-    np.testing.assert_allclose(history["epsilon"][[0, 10, 30]], [0.8, 0.4, 0.2], rtol=1e-6)
+    """Of one state that is never left and two actions, the worse is played by chance alone: epsilon / 2 of the time."""
+    world = probes()["time_limit"].mdp._replace(start=np.array([0.0, 1.0, 0.0]))
+    stay = world._replace(transition=world.transition.copy(), reward=np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 0.0]]))
+    stay.transition[1, 1] = [0, 1, 0]
+    method, keys = q_learning(Config(epsilon=0.8, pace=20.0), stay), jax.random.split(key, 400)
+    state, _ = train(keys, method, nothing, 300, chunk=300)
+    expected = 0.4 * (1 / (1 + np.arange(300) / 20)).sum()
+    worse = np.asarray(state.visits)[:, 1, 1]
+    ties = 0.2  # until it is known which is better: half of 0.2, half of that, ...
+    assert abs(worse.mean() - expected - ties) < 4 * worse.std() / 20, worse.mean()
+
+
+def test_what_is_bootstrapped_has_the_bonus_of_the_rule(x64, key):
+    """From the first state to the second, whose actions were never tried: r + discount * (0 + bonus)."""
+    rule = Rule(lambda values, visits, t: jnp.array([1.0, 0.0]), bonus=lambda visits: 3.0 / (1 + visits))
+    method = q_learning(Config(power=0.0), probes()["time_limit"].mdp, rule)
+    state, _ = train(key, method, nothing, 2, chunk=2)
+    first = 0.5 * 3.0
+    second = 1 + 0.5 * max(0 + 3.0 / 2, 3.0)  # of the action just taken, and of the other one
+    np.testing.assert_allclose(state.q[:2, 0], [first, second])
+
+
+def test_optimism_stops_at_what_is_over(x64, key):
+    method = q_learning(Config(), frozen_lake(), optimistic(1.0))
+    q = fresh(key, method).q
+    np.testing.assert_array_equal(q, np.where(frozen_lake().terminal, 0.0, 1.0)[:, None] * np.ones((16, 4)))
+    np.testing.assert_array_equal(no_bonus(jnp.arange(3)), np.zeros(3))
 
 
 def test_act_is_greedy_and_breaks_ties_at_random(key):

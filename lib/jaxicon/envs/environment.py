@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from jaxicon.core.method import Key
+from jaxicon.envs.conformance import check_environment
 
 
 class Discrete(NamedTuple):
@@ -91,7 +92,13 @@ def where_each(flag: Bool[Array, "n"], yes: Any, no: Any) -> Any:
 
 
 def vectorised(env: Environment, n: int) -> Vectorised:
-    """n copies with time limit and automatic reset."""
+    """n copies with time limit and automatic reset; raises ConfigError for an environment that is ill-formed."""
+    check_environment(env)
+    return copies(env, n)
+
+
+def copies(env: Environment, n: int) -> Vectorised:
+    """The same unchecked, for an environment whose observations or actions are more than one array."""
     starts = env.starts or (lambda key, n: jax.vmap(env.reset)(jax.random.split(key, n)))
     observe = lambda running: jax.vmap(env.observe)(running.state)
 
@@ -102,7 +109,7 @@ def vectorised(env: Environment, n: int) -> Vectorised:
         step_key, reset_key = jax.random.split(key)
         return Chance(jax.random.key_data(step_key), starts(reset_key, n))
 
-    def move(chance: Chance, running: Running, action: Array) -> tuple[Running, Transition]:
+    def move(chance: Chance, running: Running, action: Any) -> tuple[Running, Transition]:
         keys = jax.random.split(jax.random.wrap_key_data(chance.words), n)
         state, reward, terminal = jax.vmap(env.step)(keys, running.state, action)
         time, score = running.time + 1, running.score + reward

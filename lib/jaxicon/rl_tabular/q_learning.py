@@ -9,7 +9,6 @@ Erratum  The cookbook takes the greedy action with probability epsilon: it is 1 
          ever leaves the start: here ties are broken at random.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -18,10 +17,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from jaxicon.core.method import Agent, Key
-from jaxicon.envs.environment import Running, vectorised
-from jaxicon.envs.tabular import MDP, environment
-from jaxicon.ops.exploration import draw, epsilon_greedy, greedy, harmonic_decay
-from jaxicon.ops.returns import one_step_target, policy_value
+from jaxicon.envs.environment import Running, Transition, Vectorised, vectorised
+from jaxicon.envs.tabular import MDP, environment, greedy_value
+from jaxicon.ops.exploration import Rule, decaying, draw, greedy
+from jaxicon.ops.returns import one_step_target
 
 
 @dataclass(frozen=True)
@@ -39,32 +38,56 @@ class State(NamedTuple):
     world: Running
 
 
-def q_learning(config: Config, mdp: MDP, explore: Callable = epsilon_greedy) -> Agent:
-    """One step is one move in a simulation of `mdp`; explore(values [a], epsilon) -> probabilities [a].
+def play(key: Key, rule: Rule, envs: Vectorised, state: State) -> tuple[Running, Transition]:
+    """One move of the rule: the world after it, and what was seen."""
+    act_key, env_key = jax.random.split(key)
+    here = envs.observe(state.world)[0]
+    action = draw(act_key, rule.probabilities(state.q[here], state.visits[here], state.visits.sum()))
+    world, seen = envs.step(env_key, state.world, action[None])
+    return world, jax.tree.map(lambda x: x[0], seen)
 
+
+def backup(
+    config: Config, discount: float, state: State, seen: Transition, following: Float[Array, ""]
+) -> tuple[Float[Array, "s a"], Float[Array, ""]]:
+    """(1) with `following` for the value of the next state: the new action values, and the error before."""
+    pair = seen.obs, seen.action
+    alpha = config.step_size / jnp.maximum(state.visits[pair], 1) ** config.power
+    error = one_step_target(seen.reward, seen.terminal, discount, following) - state.q[pair]
+    return state.q.at[pair].add(alpha * error), error
+
+
+def learn(
+    config: Config, discount: float, rule: Rule, state: State, seen: Transition
+) -> tuple[State, Float[Array, ""]]:
+    """(1), by the best that is known of the next state, with the bonus of the rule; and the error before."""
+    following = (state.q[seen.next_obs] + rule.bonus(state.visits[seen.next_obs])).max()
+    q, error = backup(config, discount, state, seen, following)
+    return state._replace(q=q), error
+
+
+def q_learning(config: Config, mdp: MDP, rule: Rule | None = None) -> Agent:
+    """One step is one move in a simulation of `mdp`; `rule` plays instead of epsilon-greedy with the config's epsilon.
+
+    Where the rule has a bonus, the maximum in (1) is that of the values with it.
     evaluate: `value` is the exact discounted value of the greedy policy from the start. An observation is the index
     of a state. Raises ConfigError for an ill-formed MDP.
     """
     envs = vectorised(environment(mdp, config.horizon), 1)
+    rule = rule or decaying(config.epsilon, config.pace)
 
     def init(key: Key, batch: None) -> State:
-        return State(jnp.zeros(mdp.reward.shape), jnp.zeros(mdp.reward.shape, jnp.int32), envs.reset(key))
+        q = jnp.where(mdp.terminal[:, None], 0.0, jnp.full(mdp.reward.shape, rule.initial))
+        return State(q, jnp.zeros(mdp.reward.shape, jnp.int32), envs.reset(key))
 
     def step(key: Key, state: State, batch: None) -> tuple[State, dict]:
-        act_key, env_key = jax.random.split(key)
-        epsilon = harmonic_decay(state.visits.sum(), config.epsilon, config.pace)
-        action = draw(act_key, explore(state.q[envs.observe(state.world)[0]], epsilon))
-        world, seen = envs.step(env_key, state.world, action[None])
-        s, _, reward, terminal, _, after = jax.tree.map(lambda x: x[0], seen)
-        visits = state.visits.at[s, action].add(1)
-        alpha = config.step_size / visits[s, action] ** config.power
-        error = one_step_target(reward, terminal, mdp.discount, state.q[after].max()) - state.q[s, action]
-        metrics = {"td_error": jnp.abs(error), "epsilon": epsilon, "return": world.last_score[0]}
-        return State(state.q.at[s, action].add(alpha * error), visits, world), metrics  # (1)
+        world, seen = play(key, rule, envs, state)
+        state = state._replace(world=world, visits=state.visits.at[seen.obs, seen.action].add(1))
+        state, error = learn(config, mdp.discount, rule, state, seen)
+        return state, {"td_error": jnp.abs(error), "return": world.last_score[0]}
 
     def evaluate(key: Key, state: State, batch: None) -> dict:
-        worth = policy_value(mdp.transition, mdp.reward, mdp.discount, jax.vmap(greedy)(state.q))
-        return {"value": mdp.start @ worth}
+        return {"value": mdp.start @ greedy_value(mdp, state.q)}
 
     def act(key: Key, state: State, obs: Int[Array, ""]) -> Int[Array, ""]:
         return draw(key, greedy(state.q[obs]))
