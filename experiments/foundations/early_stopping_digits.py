@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import jax
 import numpy as np
 
-from experiments.foundations._side_by_side import same_for, side_by_side
+from experiments._side_by_side import same_for, side_by_side
 from experiments.task import Result, Task
 from jaxicon.data.digits import digits
 from jaxicon.foundations import mlp as perceptron

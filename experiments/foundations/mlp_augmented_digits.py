@@ -21,7 +21,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.foundations._side_by_side import same_for, side_by_side
+from experiments._side_by_side import same_for, side_by_side
 from experiments.task import Result, Task, first_seed
 from jaxicon.core.stream import Stream, keys_at, resident
 from jaxicon.data.digits import digits

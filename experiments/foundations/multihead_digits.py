@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from experiments.foundations._side_by_side import same_for, side_by_side, streams
+from experiments._side_by_side import same_for, side_by_side, streams
 from experiments.task import Result, Task
 from jaxicon.core.stream import epochs
 from jaxicon.data.digits import digits

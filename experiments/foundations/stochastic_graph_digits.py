@@ -22,7 +22,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.foundations._side_by_side import same_for, side_by_side
+from experiments._side_by_side import same_for, side_by_side
 from experiments.task import Result, Task
 from jaxicon.core.method import Key
 from jaxicon.core.stream import epochs
