@@ -38,7 +38,7 @@ def test_the_online_network_chooses_and_the_target_rates():
 @pytest.mark.system("rl.ddqn")
 def test_in_a_step_the_next_state_is_worth_what_the_target_says_of_the_online_choice(x64, key):
     """Networks that prefer different actions: the two losses are known, from one transition and biases alone."""
-    config = Config((), 0.1, 10**9, 0.9, 1, 1, 3, target_every=10**9, epsilon_end=1.0)
+    config = Config((), 0.1, 10**9, 0.9, 1, 1, 1, target_every=10**9, epsilon_end=1.0)
     env = probes()["time_limit"].environment()
     for factory, following in ((dqn, 7.0), (double_dqn, 2.0)):
         method = factory(config, env)

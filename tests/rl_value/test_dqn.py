@@ -1,21 +1,28 @@
 from dataclasses import replace
+from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy import stats
 
+from experiments.guard import bad_metric
+from experiments.rl_value import dqn_stability
 from jaxicon.core.errors import ConfigError
-from jaxicon.core.run import evaluate, fresh, train
+from jaxicon.core.run import evaluate, expected, fresh, train
 from jaxicon.core.stream import nothing
 from jaxicon.envs.environment import Box
 from jaxicon.envs.frozen_lake import frozen_lake
 from jaxicon.envs.probe import DISCOUNT, probes
 from jaxicon.envs.tabular import environment
 from jaxicon.nn import mlp as nn
+from jaxicon.nn.q_networks import every_action, state_action
+from jaxicon.ops.replay import Drawn, Memory, Ring, append, uniform
 from jaxicon.rl_tabular.value_iteration import value_iteration
 from jaxicon.rl_value import dqn as module
-from jaxicon.rl_value.dqn import Config, dqn
+from jaxicon.rl_value.dqn import Config, best_by_target, dqn
 
 SMALL = Config(
     (32,), 1e-2, 600, DISCOUNT, 4, 400, 32, 8, target_every=10, epsilon_end=0.3, epsilon_steps=1000.0, episodes=8
@@ -45,11 +52,10 @@ def test_probes_have_their_values(name, key):
 def test_a_wrong_mask_is_seen_on_the_time_limit_probe(key, monkeypatch):
     """To cut the bootstrap at the time limit makes staying too cheap; to bootstrap from the end, leaving too dear."""
     _, (stay, leave) = probes()["time_limit"].values[:2]
-    append, target = module.replay.append, module.one_step_target
+    target = module.one_step_target
     cut = lambda seen: seen._replace(terminal=seen.terminal | seen.truncated)
-    monkeypatch.setattr(module.replay, "append", lambda ring, seen: append(ring, cut(seen)))
-    assert learned("time_limit", jax.random.clone(key))[1, 0] < stay - 0.2
-    monkeypatch.setattr(module.replay, "append", append)
+    forgetful = uniform._replace(append=lambda ring, seen: append(ring, cut(seen)))
+    assert learned("time_limit", jax.random.clone(key), partial(dqn, memory=forgetful))[1, 0] < stay - 0.2
     never = lambda reward, terminal, *rest: target(reward, jnp.zeros_like(terminal), *rest)
     monkeypatch.setattr(module, "one_step_target", never)
     assert learned("time_limit", key)[1, 1] > leave + 0.2
@@ -74,7 +80,7 @@ def test_the_target_is_constant_between_two_copies_and_no_gradient_reaches_it(ke
 @pytest.mark.system("rl.q_target")
 def test_the_update_is_the_semi_gradient_with_the_target_held_fixed(x64, key):
     """One step by hand: a memory of one transition repeated, a target that differs from the network, plain NumPy."""
-    config = Config((), 0.1, 10**9, 0.9, 1, 1, 3, 1, target_every=10**9, epsilon_end=1.0)
+    config = Config((), 0.1, 10**9, 0.9, 1, 1, 1, 1, target_every=10**9, epsilon_end=1.0)
     env = probes()["time_limit"].environment()
     method = dqn(config, env)
     state = fresh(jax.random.clone(key), method)
@@ -98,7 +104,7 @@ def test_the_update_is_the_semi_gradient_with_the_target_held_fixed(x64, key):
 @pytest.mark.parametrize(("ceiling", "worth"), [(float("inf"), 9.0), (4.0, 4.0)])
 def test_no_value_above_the_ceiling_is_bootstrapped_from(x64, ceiling, worth, key):
     """A network that says 9 everywhere: the loss of one transition is known."""
-    config = Config((), 0.1, 10**9, 0.9, 1, 1, 3, 1, target_every=10**9, epsilon_end=1.0, ceiling=ceiling)
+    config = Config((), 0.1, 10**9, 0.9, 1, 1, 1, 1, target_every=10**9, epsilon_end=1.0, ceiling=ceiling)
     method = dqn(config, probes()["time_limit"].environment())
     state = fresh(jax.random.clone(key), method)
     says = jax.tree.map(lambda x: jnp.full_like(x, 9.0 if x.ndim == 1 else 0.0), state.params)
@@ -141,9 +147,132 @@ def test_evaluate_is_the_mean_return_of_the_greedy_policy(key):
     assert history["return"][-100:].mean() < 1  # while playing, three in ten actions are random
 
 
-def test_what_it_cannot_do_is_refused():
-    env = probes()["both"].environment()
-    with pytest.raises(ConfigError, match="discrete"):
-        dqn(SMALL, env._replace(actions=Box(np.zeros(1), np.ones(1))))
-    with pytest.raises(ConfigError, match="no multiple"):
-        dqn(Config(buffer=401, envs=4), env)
+class Told(NamedTuple):
+    """A ring, and what `rate` was told last."""
+
+    ring: Ring
+    index: jax.Array
+    error: jax.Array
+
+    @property
+    def written(self):
+        return self.ring.written
+
+
+def telling(index, weight) -> Memory:
+    """A memory of which always the same rows are drawn, with the same weights."""
+    begin = lambda row, capacity: Told(uniform.empty(row, capacity), 0 * index, jnp.zeros(weight.size))
+    give = lambda key, told, n: Drawn(jax.tree.map(lambda x: x[index], told.ring.rows), index, weight)
+    return Memory(
+        begin,
+        lambda told, new: told._replace(ring=append(told.ring, new)),
+        give,
+        lambda told, *now: Told(told.ring, *now),
+    )
+
+
+@pytest.mark.system("rl.per")
+def test_the_memory_weighs_the_loss_and_is_told_the_errors(x64, key):
+    """A linear network and rows drawn on purpose, one of them twice: the errors by NumPy."""
+    index, weight = jnp.array([3, 1, 1]), jnp.array([1.0, 0.5, 0.25])
+    config = replace(SMALL, hidden=(), buffer=4, batch=3, replay_start=1, target_every=10**9)
+    method = dqn(config, probes()["time_limit"].environment(), memory=telling(index, weight))
+    state = fresh(jax.random.clone(key), method)
+    after, metrics = jax.jit(method.step)(key, state, None)
+    seen = jax.tree.map(lambda x: np.asarray(x[index]), after.memory.ring.rows)
+    values = lambda obs: np.asarray(nn.mlp(2).apply(state.params, jnp.asarray(obs)))
+    wanted = seen.reward + DISCOUNT * np.where(seen.terminal, 0, values(seen.next_obs).max(1))
+    error = wanted - values(seen.obs)[np.arange(3), seen.action]
+    np.testing.assert_allclose(after.memory.error, error, rtol=1e-12)
+    np.testing.assert_array_equal(after.memory.index, index)
+    np.testing.assert_allclose(metrics["td_loss"], (weight * error**2).sum() / 3, rtol=1e-12)
+
+
+@pytest.mark.system("rl.q_replay", "rl.q_target")
+@pytest.mark.parametrize("fixed", [True, False])
+def test_after_a_move_come_k_updates_towards_the_target_or_without_one(x64, fixed, key):
+    """Algorithms 21 and 20, on one transition that is no end, against a loop of Adam in NumPy."""
+    config = Config((), 0.1, 10**9, 0.9, 1, 1, 1, 1, repeats=5, target_every=10**9, epsilon_end=1.0)
+    bootstrap = best_by_target if fixed else lambda online, target: online.max()
+    method = dqn(config, probes()["time_limit"].environment(), bootstrap)
+    state = fresh(jax.random.clone(key), method)
+    target = jax.tree.map(lambda x: 2 * x + 0.3, state.params)
+    after, _ = jax.jit(method.step)(key, state._replace(target=target), None)
+    obs, action, reward, _, _, then = jax.tree.map(lambda x: np.asarray(x[0]), after.memory.rows)
+    values = lambda theta, x: np.array([*x, 1.0]) @ theta
+    rows = lambda layer: np.stack([layer["kernel"][0], layer["bias"]])
+    theta, other = (rows(params["params"]["Dense_0"]) for params in (state.params, target))
+    first = second = np.zeros((2, 2))
+    for k in range(5):
+        error = reward + 0.9 * values(other if fixed else theta, then).max() - values(theta, obs)[action]
+        slope = np.zeros((2, 2))
+        slope[:, action] = -2 * error * np.array([*obs, 1.0])
+        first, second = 0.9 * first + 0.1 * slope, 0.999 * second + 0.001 * slope**2
+        mean, square = first / (1 - 0.9 ** (k + 1)), second / (1 - 0.999 ** (k + 1))
+        theta = theta - 0.1 * (1 - k / 10**9) * mean / (np.sqrt(square) + 1e-8)
+    np.testing.assert_allclose(rows(after.params["params"]["Dense_0"]), theta, atol=1e-7)
+
+
+def test_a_reward_that_is_not_a_number_is_a_metric_that_is_not_at_the_same_step(key):
+    """The second move is rewarded with it; the guard of a run names the metric and the step."""
+    env = probes()["discount"].environment()
+
+    def step(key, state, action):
+        after, reward, terminal = env.step(key, state, action)
+        return after, jnp.where(terminal, jnp.nan, reward), terminal
+
+    method = dqn(replace(SMALL, envs=1, buffer=1, batch=1), env._replace(step=step))
+    _, history = train(key, method, nothing, 5, chunk=5)
+    assert bad_metric(history, 0) == (1, "return")
+    assert np.isnan(history["td_loss"][1])
+
+
+REFUSED = {
+    "discount": (-0.1, "0 <= discount <= 1"),
+    "epsilon_end": (1.5, "0 <= epsilon_end <= 1"),
+    "batch": (401, "batch is 401; expected 1 <= batch <= 400"),
+    "envs": (0, "envs is 0; expected a finite number above 0"),
+    "buffer": (402, "buffer 402 is no multiple of envs 4"),
+    "repeats": (0, "repeats is 0"),
+    "learning_rate": (float("nan"), "learning_rate is nan"),
+    "target_every": (-1, "target_every is -1"),
+}
+
+
+@pytest.mark.parametrize(("field", "wrong", "says"), [(field, *rest) for field, rest in REFUSED.items()])
+def test_numbers_that_cannot_be_are_refused(field, wrong, says):
+    with pytest.raises(ConfigError, match=f"^dqn: .*{says}"):
+        dqn(replace(SMALL, **{field: wrong}), probes()["both"].environment())
+
+
+def test_actions_that_are_not_discrete_are_refused():
+    with pytest.raises(ConfigError, match="dqn: needs discrete actions, got Box"):
+        dqn(SMALL, probes()["both"].environment()._replace(actions=Box(np.zeros(1), np.ones(1))))
+
+
+@pytest.mark.system("rl.q_repr_state_action")
+def test_with_a_network_of_state_and_action_the_probes_have_their_values(key):
+    probe, network = probes()["time_limit"], lambda actions: every_action(state_action(32), actions)
+    state, _ = train(key, dqn(SMALL, probe.environment(), network=network), nothing, 600, chunk=600)
+    seen = jnp.asarray(probe.features, float)[~probe.mdp.terminal]
+    np.testing.assert_allclose(network(2).apply(state.params, seen), probe.values[~probe.mdp.terminal], atol=0.05)
+
+
+@pytest.mark.system("rl.q_stability_practice")
+def test_the_ablation_compares_buffers_and_schedules_and_its_table_has_mean_and_interval(key):
+    task = dqn_stability.build(dqn_stability.Experiment())
+    memories = {
+        name: state.memory.rows.reward.shape[0] for name, state in expected(key, task.method, task.stream).items()
+    }
+    assert memories == {"large_falls": 60_000, "large_fixed": 60_000, "small_falls": 1000, "small_fixed": 1000}
+    random = np.random.default_rng(0)
+    metrics = {f"{name}_return": random.uniform(9, 500, 10) for name in memories}
+    for row, values in zip(dqn_stability.rows(metrics), metrics.values(), strict=True):
+        low, high = stats.ttest_1samp(values, 0).confidence_interval(0.95)
+        assert row[2] == f"{values.mean():.0f} ± {(high - low) / 2:.0f}"
+    assert [row[:2] for row in dqn_stability.rows(metrics)] == [
+        ["60,000", "1 to 0.05"],
+        ["60,000", "0.05"],
+        ["1,000", "1 to 0.05"],
+        ["1,000", "0.05"],
+    ]
