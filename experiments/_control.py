@@ -8,6 +8,7 @@ import numpy as np
 
 from experiments import pictures
 from experiments.task import Result, first_seed
+from jaxicon.envs.acrobot import acrobot
 from jaxicon.envs.cartpole import cartpole
 from jaxicon.envs.environment import Environment, episode
 from jaxicon.envs.pendulum import pendulum
@@ -28,8 +29,13 @@ def scaled_pendulum() -> Environment:
     return scaled(pendulum(), 1.0, 1.0, 8.0)
 
 
-def learning_curve(result: Result, moves: int, title: str, level: float, label: str):
-    """The metric `return` of every seed and their mean, over environment steps (`moves` an update), with a line at
+def scaled_acrobot() -> Environment:
+    """Acrobot-v1: cosines and sines of the angles, angular velocities in units of 3 and 6, usual ones in a swing."""
+    return scaled(acrobot(), 1.0, 1.0, 1.0, 1.0, 3.0, 6.0)
+
+
+def learning_curve(result: Result, moves: int, title: str, level: float, label: str, unit: str = "environment steps"):
+    """The metric `return` of every seed and their mean, over so many of a `unit` (`moves` an update), with a line at
     `level`."""
     from matplotlib.figure import Figure
 
@@ -41,7 +47,7 @@ def learning_curve(result: Result, moves: int, title: str, level: float, label: 
     axes.plot(steps, returns.mean(0), color="#1f77b4", lw=2.5, label="mean of the seeds")
     axes.axhline(level, color="#c0392b", ls="--", label=label)
     axes.set_title(title, fontsize=13)
-    axes.set_xlabel("environment steps", fontsize=12)
+    axes.set_xlabel(unit, fontsize=12)
     axes.set_ylabel("return", fontsize=12)
     axes.legend(fontsize=12, loc="lower right")
     return figure
@@ -67,3 +73,9 @@ def pendulum_film(result: Result) -> list[np.ndarray]:
     """Every second frame."""
     draw = lambda state, action, caption: pictures.pendulum(state.theta, action[0], caption)
     return film(result, scaled_pendulum(), draw, 2)
+
+
+def acrobot_film(result: Result) -> list[np.ndarray]:
+    """Every step."""
+    draw = lambda state, action, caption: pictures.acrobot(state.shoulder, state.elbow, int(action) - 1, caption)
+    return film(result, scaled_acrobot(), draw, 1)

@@ -7,7 +7,7 @@ from scipy import stats
 from jaxicon.core.errors import ConfigError
 from jaxicon.envs.cartpole import cartpole
 from jaxicon.envs.environment import Box, Discrete, Environment, vectorised
-from jaxicon.envs.policy import LOG_STD, policy, rollout, values
+from jaxicon.envs.policy import LOG_STD, advantages, policy, rollout, values
 
 BOX = Box(np.array([-2.0, 0.0]), np.array([2.0, 10.0]))
 OUTPUT = np.array([0.5, -0.2, -1.0, 0.3])  # two means, two log standard deviations, in half widths
@@ -26,6 +26,20 @@ def test_the_density_over_a_box_is_that_of_the_actions_themselves(x64):
     family = policy(BOX)
     np.testing.assert_allclose(family.log_prob(jnp.asarray(OUTPUT), jnp.asarray(action)), wanted.logpdf(action).sum())
     np.testing.assert_allclose(family.entropy(jnp.asarray(OUTPUT)), wanted.entropy().sum())
+
+
+def test_the_divergence_of_policies_is_the_mean_log_ratio_of_their_densities(x64, key):
+    """Over a box by many draws, over discrete actions by the sum over all of them; of a policy from itself it is 0."""
+    family, other = policy(BOX), OUTPUT + np.array([0.3, -0.1, 0.2, -0.4])
+    draws = family.sample(family.noise(key, (200_000,)), jnp.tile(OUTPUT, (200_000, 1)))
+    log_p = lambda output: family.log_prob(jnp.tile(output, (200_000, 1)), draws)
+    ratio = log_p(OUTPUT) - log_p(other)
+    both = family.divergence(jnp.stack([OUTPUT, OUTPUT]), jnp.stack([other, OUTPUT]))
+    assert abs(both[0] - ratio.mean()) < 5 * float(ratio.std()) / 200_000**0.5 < 0.02
+    np.testing.assert_allclose(both[1], 0, atol=1e-15)
+    logits = jnp.array([[0.1, -1.0, 2.0], [0.0, 0.5, 0.7]])
+    p, q = np.asarray(jax.nn.softmax(logits))
+    np.testing.assert_allclose(policy(Discrete(3)).divergence(*logits), (p * np.log(p / q)).sum(), rtol=1e-12)
 
 
 def test_what_is_played_lies_within_the_box():
@@ -83,3 +97,19 @@ def test_the_value_of_what_follows_is_that_of_the_state_before_any_reset(key, ho
     counts = ~np.asarray(seen.terminal)
     np.testing.assert_allclose(value, judge(seen.obs), rtol=1e-6)
     np.testing.assert_allclose(next_value[counts], judge(seen.next_obs)[counts], rtol=1e-6)
+
+
+def test_advantages_are_the_sums_of_a_plain_loop(x64, key):
+    """Of every copy on its own; ends cut the bootstrap, the time limit does not."""
+    envs = vectorised(cartpole()._replace(horizon=9), 3)
+    tilted = lambda obs: jnp.zeros((3, 2)).at[:, 0].set(2.0)
+    _, seen = rollout(key, envs, envs.reset(jax.random.key(1)), policy(Discrete(2)), tilted, 25)
+    judge = lambda obs: jnp.sin(obs).sum(-1)
+    got, value = advantages(judge, seen, 0.9, 0.8)
+    following = np.where(seen.terminal, 0, judge(seen.next_obs))
+    delta, over = seen.reward + 0.9 * following - judge(seen.obs), np.asarray(seen.terminal | seen.truncated)
+    wanted, sum_ = np.zeros((25, 3)), np.zeros(3)
+    for t in reversed(range(25)):
+        wanted[t] = sum_ = delta[t] + 0.72 * np.where(over[t], 0, sum_)
+    np.testing.assert_allclose(got, wanted, rtol=1e-10)
+    np.testing.assert_allclose(value, judge(seen.obs), rtol=1e-12)

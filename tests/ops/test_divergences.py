@@ -6,8 +6,9 @@ from jax.scipy.stats import norm
 from scipy import stats
 from scipy.integrate import quad
 from scipy.spatial.distance import jensenshannon
+from scipy.special import softmax
 
-from jaxicon.ops.divergences import gaussian_kl, jensen_shannon, kl
+from jaxicon.ops.divergences import categorical_kl, gaussian_kl, jensen_shannon, kl
 
 
 @pytest.mark.parametrize(("mean", "std", "other_mean", "other_std"), [(0.7, 0.4, 0, 1), (-1.2, 2.0, 0.5, 0.8)])
@@ -31,3 +32,6 @@ def test_discrete_divergences_are_those_of_scipy(x64):
     np.testing.assert_allclose(kl(jnp.array(p), jnp.array(q)), stats.entropy(p, q), rtol=1e-12)
     np.testing.assert_allclose(jensen_shannon(jnp.array(p), jnp.array(q)), jensenshannon(p, q) ** 2, rtol=1e-12)
     assert kl(jnp.array(q), jnp.array(p)) == np.inf
+    one, other = np.random.default_rng(0).normal(scale=3, size=(2, 4, 3))
+    wanted = stats.entropy(softmax(one, 1), softmax(other, 1), axis=1)
+    np.testing.assert_allclose(categorical_kl(jnp.array(one), jnp.array(other)), wanted, rtol=1e-12)

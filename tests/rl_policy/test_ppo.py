@@ -11,6 +11,7 @@ import pytest
 from jaxicon.core.errors import ConfigError
 from jaxicon.core.run import evaluate, fresh, train
 from jaxicon.core.stream import nothing
+from jaxicon.envs import policy as rollouts
 from jaxicon.envs.environment import Box, Discrete, Environment
 from jaxicon.envs.policy import policy
 from jaxicon.envs.probe import DISCOUNT, probes
@@ -65,7 +66,7 @@ def test_probes_are_solved_and_valued(name, key):
 def test_a_wrong_end_is_seen_on_the_time_limit_probe(key, monkeypatch):
     """To cut the bootstrap at the time limit makes the second state too cheap."""
     cut = lambda reward, terminal, truncated, *rest: gae(reward, terminal | truncated, truncated, *rest)
-    monkeypatch.setattr(module, "gae", cut)
+    monkeypatch.setattr(rollouts, "gae", cut)
     probe = probes()["time_limit"]
     _, state = trained(key, probe.environment())
     assert values(state.params, jnp.ones((1, 1)))[0] < probe.values[1].max() - 0.2
@@ -177,6 +178,17 @@ def test_evaluate_is_the_return_of_the_likeliest_actions_in_the_units_of_the_env
     np.testing.assert_allclose(values(state.params, jnp.array([[-1.0], [1.0]])), 0.1, atol=0.02)
 
 
+def test_networks_may_be_given(key):
+    """Affine ones: no hidden layer, weights of the scale that was asked for, of the size that the policy needs."""
+    method = ppo(SMALL, bandit(), lambda outputs, scale: nn.tanh_mlp(outputs, scale=scale))
+    params = fresh(key, method).params
+    for name, outputs, scale in (("actor", 2, 0.01), ("critic", 1, 1.0)):
+        assert params[name]["params"].keys() == {"Dense_0"}
+        kernel = np.asarray(params[name]["params"]["Dense_0"]["kernel"])
+        assert kernel.shape == (1, outputs)
+        np.testing.assert_allclose(np.linalg.norm(kernel), scale, rtol=1e-5)
+
+
 def test_minibatches_of_different_sizes_are_refused():
-    with pytest.raises(ConfigError, match="no multiple"):
+    with pytest.raises(ConfigError, match="minibatches"):
         ppo(replace(SMALL, minibatches=3), probes()["both"].environment())

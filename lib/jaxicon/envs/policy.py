@@ -12,6 +12,8 @@ from jaxicon.core.errors import ConfigError
 from jaxicon.core.method import Key
 from jaxicon.envs.environment import Box, Discrete, Running, Transition, Vectorised
 from jaxicon.ops.distributions import categorical_entropy, categorical_log_prob, gaussian_entropy, gaussian_log_prob
+from jaxicon.ops.divergences import categorical_kl, gaussian_kl
+from jaxicon.ops.returns import gae
 
 LOG_STD = (-5.0, 2.0)  # what a network may say of it
 
@@ -25,6 +27,7 @@ class Policy(NamedTuple):
     entropy(output) -> [...]
     mode(output) -> action              the likeliest one within the bounds
     bounded(action) -> action           the nearest one within the bounds: what is played
+    divergence(output, other) -> [...]  KL(one || other) of what is drawn, in nats
     """
 
     size: int
@@ -34,6 +37,7 @@ class Policy(NamedTuple):
     entropy: Callable
     mode: Callable
     bounded: Callable
+    divergence: Callable
 
 
 def policy(actions: Discrete | Box) -> Policy:
@@ -51,6 +55,7 @@ def over_discrete(actions: Discrete) -> Policy:
         entropy=categorical_entropy,
         mode=lambda output: output.argmax(-1),
         bounded=lambda action: action,
+        divergence=categorical_kl,
     )
 
 
@@ -60,6 +65,7 @@ def over_box(actions: Box) -> Policy:
         raise ConfigError(f"policy: needs bounded actions, got {actions}")
     centre, half = (actions.high + actions.low) / 2, (actions.high - actions.low) / 2
     rows = lambda x, like: jnp.broadcast_to(jnp.asarray(x, like.dtype), like.shape)
+    rows_kl = jnp.vectorize(gaussian_kl, signature="(d),(d),(d),(d)->()")
     bounded = lambda action: jnp.clip(action, rows(actions.low, action), rows(actions.high, action))
 
     def moments(output):
@@ -79,6 +85,7 @@ def over_box(actions: Box) -> Policy:
         entropy=lambda output: gaussian_entropy(moments(output)[1]),
         mode=lambda output: bounded(moments(output)[0]),
         bounded=bounded,
+        divergence=lambda output, other: rows_kl(*moments(output), *moments(other)),
     )
 
 
@@ -105,5 +112,14 @@ def rollout(
 def values(judge: Callable[[Array], Array], seen: Transition) -> tuple[Float[Array, "t n"], Float[Array, "t n"]]:
     """judge(obs) and, except after terminal steps, judge(next_obs): the next row's unless an episode was cut off."""
     value = judge(seen.obs)
-    following = lambda: jnp.concatenate([value[1:], judge(seen.next_obs[-1:])])
+    following = lambda: jnp.concatenate([value[1:], judge(jax.tree.map(lambda x: x[-1:], seen.next_obs))])
     return value, jax.lax.cond(seen.truncated.any(), lambda: judge(seen.next_obs), following)
+
+
+def advantages(
+    judge: Callable[[Array], Array], seen: Transition, discount: float, trace: float
+) -> tuple[Float[Array, "t n"], Float[Array, "t n"]]:
+    """`gae` of every copy, and judge(obs): their sum is what the value should have been."""
+    value, next_value = values(judge, seen)
+    estimate = lambda *columns: gae(*columns, discount, trace)
+    return jax.vmap(estimate, 1, 1)(seen.reward, seen.terminal, seen.truncated, value, next_value), value

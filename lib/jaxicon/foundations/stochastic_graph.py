@@ -24,6 +24,7 @@ from jaxicon.core.method import Fit, Key, Predictor, from_loss
 from jaxicon.nn import mlp as nn
 from jaxicon.ops.affine import affine
 from jaxicon.ops.distributions import categorical_log_prob, mixture
+from jaxicon.ops.policy_gradient import mean_of_others
 
 Parents = dict[str, tuple[str, ...]]  # a graph: what each node, or its distribution, is computed from
 Baseline = Callable[[Float[Array, "k *b"]], Float[Array, "k *b"]]  # Q_w of k samples -> baseline_w
@@ -57,7 +58,7 @@ def leave_one_out(q: Float[Array, "k *b"]) -> Float[Array, "k *b"]:
     """(4): the mean of the others along the first axis; raises ConfigError for k < 2."""
     if q.shape[0] < 2:
         raise ConfigError(f"leave_one_out: {q.shape[0]} sample; expected at least 2, for each needs others")
-    return (q.sum(0, keepdims=True) - q) / (q.shape[0] - 1)
+    return mean_of_others(q, jnp.ones_like(q, bool))
 
 
 def surrogate(

@@ -22,6 +22,12 @@ def kl(p: Float[Array, "n"], q: Float[Array, "n"]) -> Float[Array, ""]:
     return jax.scipy.special.rel_entr(p, q).sum()
 
 
+def categorical_kl(logits: Float[Array, "*b n"], other: Float[Array, "*b n"]) -> Float[Array, "*b"]:
+    """KL(softmax(logits) || softmax(other)) along the last axis, for finite logits."""
+    log_p = jax.nn.log_softmax(logits)
+    return (jnp.exp(log_p) * (log_p - jax.nn.log_softmax(other))).sum(-1)
+
+
 def jensen_shannon(p: Float[Array, "n"], q: Float[Array, "n"]) -> Float[Array, ""]:
     """Mean KL of p and q to their mixture: symmetric, 0 where they are equal, log 2 where they share nothing."""
     return (kl(p, (p + q) / 2) + kl(q, (p + q) / 2)) / 2

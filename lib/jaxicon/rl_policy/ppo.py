@@ -7,6 +7,7 @@ Idea     maximise  E min(r A, clip(r, 1 - clip, 1 + clip) A),  r = pi(a | s) / p
          - value_weight E (V(s) - target)^2 + entropy_weight E H(pi(. | s)),  target = A + V_before(s)        (2)
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -19,15 +20,16 @@ from jaxtyping import Array, Float
 from jaxicon.core.errors import ConfigError
 from jaxicon.core.method import Agent, Key
 from jaxicon.envs.environment import Environment, Running, Transition, mean_return, vectorised
-from jaxicon.envs.policy import Policy, policy, rollout, values
+from jaxicon.envs.policy import Policy, advantages, policy, rollout
 from jaxicon.nn.mlp import tanh_mlp
+from jaxicon.nn.network import Network
 from jaxicon.ops.bulk import permutations
-from jaxicon.ops.returns import gae
+from jaxicon.ops.policy_gradient import standardised
 
 
 @dataclass(frozen=True)
 class Config:
-    hidden: tuple[int, ...] = (64, 64)  # of the actor and of the critic
+    hidden: tuple[int, ...] = (64, 64)  # of the actor and of the critic, unless networks are given
     learning_rate: float = 2.5e-3  # falls linearly, from update to update
     updates: int = 100  # to zero after so many
     envs: int = 8
@@ -65,10 +67,6 @@ def surrogate(ratio: Float[Array, "*b"], advantage: Float[Array, "*b"], clip: fl
     return jnp.minimum(ratio * advantage, jnp.clip(ratio, 1 - clip, 1 + clip) * advantage)
 
 
-def standardised(x: Float[Array, "b"]) -> Float[Array, "b"]:
-    return (x - x.mean()) / (x.std() + 1e-8)
-
-
 def objective(
     config: Config, family: Policy, output: Float[Array, "b k"], value: Float[Array, "b"], lesson: Lesson
 ) -> tuple[Float[Array, ""], dict]:
@@ -81,44 +79,24 @@ def objective(
     return loss, {"value_loss": value_loss, "entropy": entropy, "kl": (jnp.expm1(change) - change).mean()}
 
 
-def ppo(config: Config, env: Environment) -> Agent:
-    """One step: `steps` moves in each of `envs` copies, then `epochs` passes over them in random minibatches.
+def learning(config: Config, rows: int, loss: Callable) -> tuple[Callable, Callable]:
+    """start(params) -> opt_state, and learn(key, params, opt_state, lesson) -> params, opt_state, metrics: `epochs`
+    passes over the rows of the lesson, with a gradient step of loss(params, rows) for each of the minibatches.
 
-    The agent acts by its likeliest action. evaluate: `return` of that over fresh episodes, while the `return` of
-    training is that of drawn actions. Raises ConfigError where the minibatches would differ in size.
+    Raises ConfigError where these would differ in size.
     """
-    family, envs, rows = policy(env.actions), vectorised(env, config.envs), config.envs * config.steps
     if rows % config.minibatches:
-        raise ConfigError(f"ppo: {config.envs} envs * {config.steps} steps are no multiple of {config.minibatches}")
-    actor, critic = tanh_mlp(*config.hidden, family.size, scale=0.01), tanh_mlp(*config.hidden, 1)
+        raise ConfigError(f"ppo: {config.minibatches} minibatches of one size cannot be made of {rows} rows")
     fall = optax.linear_schedule(config.learning_rate, 0, config.updates * config.epochs * config.minibatches)
     optimizer = optax.chain(optax.clip_by_global_norm(config.largest_gradient), optax.scale_by_adam(eps=1e-5))
 
-    def init(key: Key, batch: None) -> State:
-        actor_key, critic_key, env_key = jax.random.split(key, 3)
-        world = envs.reset(env_key)
-        obs = envs.observe(world)
-        params = {"actor": actor.init(actor_key, obs), "critic": critic.init(critic_key, obs)}
-        return State(params, optimizer.init(ravel_pytree(params)[0]), world)
+    def start(params) -> optax.OptState:
+        return optimizer.init(ravel_pytree(params)[0])
 
-    def prepare(params, seen: Transition) -> Lesson:
-        """Rows of all that was seen, in the eyes of the networks that played."""
-        value, next_value = values(lambda obs: critic.apply(params["critic"], obs)[..., 0], seen)
-        estimate = lambda *columns: gae(*columns, config.discount, config.trace)
-        reward = config.reward_scale * seen.reward
-        advantage = jax.vmap(estimate, 1, 1)(reward, seen.terminal, seen.truncated, value, next_value)
-        log_prob = family.log_prob(actor.apply(params["actor"], seen.obs), seen.action)
-        lesson = Lesson(seen.obs, seen.action, log_prob, advantage, advantage + value)
-        return jax.tree.map(lambda x: x.reshape(rows, *x.shape[2:]), lesson)
-
-    def loss(params, lesson: Lesson):
-        output, value = actor.apply(params["actor"], lesson.obs), critic.apply(params["critic"], lesson.obs)
-        return objective(config, family, output, value[:, 0], lesson)
-
-    def learn(key: Key, state: State, lesson: Lesson) -> tuple[State, dict]:
+    def learn(key: Key, params, opt_state: optax.OptState, lesson: Any) -> tuple[Any, optax.OptState, dict]:
         minibatches = permutations(key, config.epochs, rows).reshape(config.epochs * config.minibatches, -1)
-        vector, unravel = ravel_pytree(state.params)  # the rule is a few operations on one vector, not on each array
-        rate = fall(optax.tree.get(state.opt_state, "count"))
+        vector, unravel = ravel_pytree(params)  # the rule is a few operations on one vector, not on each array
+        rate = fall(optax.tree.get(opt_state, "count"))
 
         def improve(carry, index):
             vector, opt_state = carry
@@ -127,17 +105,53 @@ def ppo(config: Config, env: Environment) -> Agent:
             updates, opt_state = optimizer.update(grads, opt_state)
             return (vector - rate * updates, opt_state), metrics
 
-        (vector, opt_state), metrics = jax.lax.scan(improve, (vector, state.opt_state), minibatches)
-        return state._replace(params=unravel(vector), opt_state=opt_state), jax.tree.map(jnp.mean, metrics)
+        (vector, opt_state), metrics = jax.lax.scan(improve, (vector, opt_state), minibatches)
+        return unravel(vector), opt_state, jax.tree.map(jnp.mean, metrics)
+
+    return start, learn
+
+
+def ppo(config: Config, env: Environment, networks: Callable[[int, float], Network] | None = None) -> Agent:
+    """One step: `steps` moves in each of `envs` copies, then `epochs` passes over them in random minibatches.
+
+    networks(outputs, scale of the last layer) makes the actor and the critic: perceptrons if it is not given.
+    The agent acts by its likeliest action. evaluate: `return` of that over fresh episodes, while the `return` of
+    training is that of drawn actions. Raises ConfigError where the minibatches would differ in size.
+    """
+    family, envs, rows = policy(env.actions), vectorised(env, config.envs), config.envs * config.steps
+    networks = networks or (lambda outputs, scale: tanh_mlp(*config.hidden, outputs, scale=scale))
+    actor, critic = networks(family.size, 0.01), networks(1, 1.0)
+
+    def init(key: Key, batch: None) -> State:
+        actor_key, critic_key, env_key = jax.random.split(key, 3)
+        world = envs.reset(env_key)
+        obs = envs.observe(world)
+        params = {"actor": actor.init(actor_key, obs), "critic": critic.init(critic_key, obs)}
+        return State(params, start(params), world)
+
+    def prepare(params, seen: Transition) -> Lesson:
+        """Rows of all that was seen, in the eyes of the networks that played."""
+        judge = lambda obs: critic.apply(params["critic"], obs)[..., 0]
+        scaled = seen._replace(reward=config.reward_scale * seen.reward)
+        advantage, value = advantages(judge, scaled, config.discount, config.trace)
+        log_prob = family.log_prob(actor.apply(params["actor"], seen.obs), seen.action)
+        lesson = Lesson(seen.obs, seen.action, log_prob, advantage, advantage + value)
+        return jax.tree.map(lambda x: x.reshape(rows, *x.shape[2:]), lesson)
+
+    def loss(params, lesson: Lesson):
+        output, value = actor.apply(params["actor"], lesson.obs), critic.apply(params["critic"], lesson.obs)
+        return objective(config, family, output, value[:, 0], lesson)
+
+    start, learn = learning(config, rows, loss)
 
     def step(key: Key, state: State, batch: None) -> tuple[State, dict]:
         play_key, learn_key = jax.random.split(key)
         output = lambda obs: actor.apply(state.params["actor"], obs)
         world, seen = rollout(play_key, envs, state.world, family, output, config.steps)
-        state, metrics = learn(learn_key, state._replace(world=world), prepare(state.params, seen))
-        return state, metrics | {"return": world.last_score.mean()}
+        params, opt_state, metrics = learn(learn_key, *state[:2], prepare(state.params, seen))
+        return State(params, opt_state, world), metrics | {"return": world.last_score.mean()}
 
-    def act(key: Key, state: State, obs: Float[Array, "*b d"]):
+    def act(key: Key, state: State, obs: Array):
         return family.mode(actor.apply(state.params["actor"], obs))
 
     def evaluate(key: Key, state: State, batch: None) -> dict:
