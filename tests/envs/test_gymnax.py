@@ -36,6 +36,24 @@ def test_continuous_actions_take_the_dtype_of_the_state(x64):
     np.testing.assert_allclose([after[0].theta, after[0].theta_dot], oracle.unwrapped.state, rtol=1e-5)
 
 
+@pytest.mark.system("rl.locomotion")
+def test_the_reacher_turns_its_joints_by_torques_and_is_paid_by_the_distance_of_its_hand(x64):
+    """In NumPy: speeds, then angles, by steps of 0.05 s, both angles from the same axis; an action [0.3, -1] for 20."""
+    env = from_gymnax("Reacher-misc")
+    state = jax.jit(env.reset)(jax.random.key(0))
+    angles, speeds, goal = (np.asarray(x) for x in (state[0].angles, state[0].angle_vels, state[0].goal_xy))
+    step = jax.jit(env.step)
+    for _ in range(20):
+        state, reward, terminal = step(jax.random.key(1), state, jnp.array([0.3, -1.0]))
+        speeds = speeds + 0.05 * np.array([0.3, -1.0])
+        angles = angles + 0.05 * speeds
+        hand = np.array([np.cos(angles).sum(), np.sin(angles).sum()])
+        np.testing.assert_allclose(reward, np.exp(-((hand - goal) ** 2).sum()), rtol=1e-5)
+        seen = np.concatenate([np.cos(angles), np.sin(angles), speeds, goal])
+        np.testing.assert_allclose(env.observe(state), seen, rtol=1e-5, atol=1e-6)
+        assert not terminal
+
+
 def test_an_unknown_name_is_answered_with_the_nearest():
     with pytest.raises(ConfigError, match="did you mean 'CartPole-v1'"):
         from_gymnax("Cartpole-v0")

@@ -1,4 +1,11 @@
-"""The environments of gymnax: classic control, MinAtar, bsuite and more."""
+"""The environments of gymnax: classic control, MinAtar, bsuite and more.
+
+Its Reacher is an arm that learns to move by torques on its joints, seen as their angles and speeds. Its Swimmer is a
+point that is pushed about, without joints.
+
+Notes    DL4CV lecture 21, robot locomotion
+Systems  rl.locomotion
+"""
 
 import jax
 import jax.numpy as jnp
