@@ -8,6 +8,7 @@ Idea     acc = (g sin(theta) - cos(theta) f) / (l (4/3 - m cos(theta)^2 / M)),  
 """
 
 import math
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -39,19 +40,21 @@ def reset(key: Key) -> State:
     return jax.tree.map(lambda x: x[0], starts(key, 1))
 
 
-def step(key: Key, state: State, action: Int[Array, ""]) -> tuple[State, Float[Array, ""], Bool[Array, ""]]:
+def step(
+    key: Key, state: State, action: Int[Array, ""], half_length: float = HALF_LENGTH
+) -> tuple[State, Float[Array, ""], Bool[Array, ""]]:
     """Action 0 pushes to the left, 1 to the right; reward 1, also for the step that ends it."""
     x, velocity, theta, spin = state
     sin, cos, mass = jnp.sin(theta), jnp.cos(theta), CART + POLE
     push = jnp.where(action == 1, FORCE, -FORCE).astype(x.dtype)
-    force = (push + POLE * HALF_LENGTH * spin**2 * sin) / mass
-    turn = (GRAVITY * sin - cos * force) / (HALF_LENGTH * (4 / 3 - POLE * cos**2 / mass))
-    rush = force - POLE * HALF_LENGTH * turn * cos / mass
+    force = (push + POLE * half_length * spin**2 * sin) / mass
+    turn = (GRAVITY * sin - cos * force) / (half_length * (4 / 3 - POLE * cos**2 / mass))
+    rush = force - POLE * half_length * turn * cos / mass
     rates = State(velocity, rush, spin, turn)
     after = jax.tree.map(lambda value, rate: value + SECONDS * rate, state, rates)
     return after, jnp.ones((), x.dtype), (abs(after.x) > FARTHEST) | (abs(after.theta) > STEEPEST)
 
 
-def cartpole() -> Environment:
-    """Gymnasium's CartPole-v1: 500 steps at most; observed as [x, velocity, theta, spin]."""
-    return Environment(reset, step, jnp.stack, Discrete(2), horizon=500, starts=starts)
+def cartpole(half_length: float = HALF_LENGTH) -> Environment:
+    """Gymnasium's CartPole-v1, or one with another pole: 500 steps at most, observed as [x, velocity, theta, spin]."""
+    return Environment(reset, partial(step, half_length=half_length), jnp.stack, Discrete(2), 500, starts)
