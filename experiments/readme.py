@@ -36,7 +36,8 @@ def row(name: str, result: dict) -> str:
 
 
 def results_table() -> str:
-    head = "| method | data | measured: mean ± 95 %, or IQM [95 %] | expected | seeds | wall s | compile s | `python -m experiments` |"
+    columns = ("measured: mean ± 95 %, or IQM [95 %]", "expected", "seeds", "wall s", "compile s")
+    head = " | ".join(("| method", "data", *columns, "`python -m experiments` |"))
     machines = sorted({f"{r['hardware']}, jax {r['jax']}" for r in results().values()})
     rows = [row(name, result) for name, result in results().items()]
     return "\n".join([head, "|---|---|---|---|---|---|---|---|", *rows, "", "Measured on " + "; ".join(machines) + "."])

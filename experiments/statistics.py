@@ -1,7 +1,7 @@
 """The mean over a few seeds, how far to trust it, and how to write both.
 
-Returns of agents are skewed, most seeds solve a task and one does not: theirs is the interquartile mean with a bootstrap
-interval, as Agarwal et al. 2021, arXiv:2108.13264, recommend.
+Returns of agents are skewed, most seeds solve a task and one does not: theirs is the interquartile mean with a
+bootstrap interval, as Agarwal et al. 2021, arXiv:2108.13264, recommend.
 """
 
 import math

@@ -35,7 +35,12 @@ def generations(n: int, population: int, count: int = 10) -> dict[str, np.ndarra
         rows.append((samples, costs, *(np.array(x) for x in state)))
     names = ("samples", "costs", "mean", "sigma", "covariance", "path", "step_path")
     found = {name: np.array(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
-    return found | {"step_rate": search.adapt_sigma.cs, "damping": search.adapt_sigma.damps, "length": Mh.chiN(n), "start": start}
+    return found | {
+        "step_rate": search.adapt_sigma.cs,
+        "damping": search.adapt_sigma.damps,
+        "length": Mh.chiN(n),
+        "start": start,
+    }
 
 
 def main() -> None:

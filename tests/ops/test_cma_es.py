@@ -38,7 +38,7 @@ def test_step_size_constants_are_those_of_the_tutorial():
 @pytest.mark.system("rl.cma_es")
 @pytest.mark.parametrize("n", [5, 10])
 def test_ten_generations_are_those_of_pycma(n, x64):
-    """Its samples and ratings, told one generation after the other, from its own covariance, which is not quite round, with its c_s, d_s and length."""
+    """Its samples and ratings, told one generation after the other, with its constants, its start not quite round."""
     golden = {name.removeprefix(f"{n}/"): value for name, value in GOLDEN.items() if name.startswith(f"{n}/")}
     numbers = constants(n, golden["costs"].shape[1])._replace(
         **{name: float(golden[name]) for name in ("step_rate", "damping", "length")}

@@ -8,8 +8,8 @@ from jaxicon.envs.environment import mean_return
 from jaxicon.ops.search import (
     Gaussian,
     Rule,
-    centred_ranks,
     cem,
+    centred_ranks,
     covariance_adaptation,
     cross_entropy,
     drawn,
