@@ -4,11 +4,11 @@ A table of all pairs of states would have 4e10 entries; the successors alone are
 difference between V and what the greedy policy is really worth, whose value is summed by sweeps as well.
 
 Run      python -m experiments rl_tabular/value_iteration_large
-Expect   value 0 ± 0.001 over 1 seeds
+Expect   value 21.73 ± 0.01 over 1 seeds
          gap <= 0.001 over 1 seeds
          residual <= 0.0001 over 1 seeds
-Tour     residual in [0, 0.0001]
-Cost     15 s
+Tour     residual in [0, 0.001] with --steps 200 --states 1000
+Cost     40 s
 """
 
 from dataclasses import dataclass
@@ -22,11 +22,11 @@ from jaxicon.rl_tabular.value_iteration import value_iteration
 
 @dataclass(frozen=True)
 class Experiment:
-    steps: int = 150
+    steps: int = 300
     states: int = 100_000
     actions: int = 4
     successors: int = 8
-    discount: float = 0.9
+    discount: float = 0.95
 
 
 def build(experiment: Experiment) -> Task:

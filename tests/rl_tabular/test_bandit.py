@@ -100,8 +100,8 @@ def test_a_constant_step_size_follows_arms_that_drift(key):
     share = {}
     for name, config in (("average", Config()), ("constant", Config(step_size=0.1, power=0.0))):
         method = bandit(config, gaussian(5, 0.01, 1.0, drift=0.05), constant(0.1))
-        _, history = train(jax.random.split(jax.random.clone(key), 100), method, nothing, 2000, chunk=2000)
-        share[name] = history["optimal"][:, 1000:].mean()
+        _, history = train(jax.random.split(jax.random.clone(key), 200), method, nothing, 3000, chunk=3000)
+        share[name] = history["optimal"][:, 2000:].mean()
     assert share["constant"] > share["average"] + 0.05, share
 
 
