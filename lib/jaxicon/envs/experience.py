@@ -87,9 +87,14 @@ def life(where: str, config: Numbers, env: Environment) -> Life:
     check(where, config)
     inner, own = unit_box(where, env)
     envs, shape = vectorised(inner, config.envs), (config.envs, inner.actions.low.size)
-    start = jax.eval_shape(envs.reset, jax.random.key(0))
-    one = jax.eval_shape(envs.step, jax.random.key(0), start, jax.ShapeDtypeStruct(shape, float))[1]
-    row, unravel = ravel_pytree(jax.tree.map(lambda x: np.zeros(x.shape[1:], x.dtype), one))
+
+    def packing() -> tuple[Array, Callable]:
+        """An empty row, and the way from a row to its transition."""
+        start = jax.eval_shape(envs.reset, jax.random.key(0))
+        one = jax.eval_shape(envs.step, jax.random.key(0), start, jax.ShapeDtypeStruct(shape, float))[1]
+        return ravel_pytree(jax.tree.map(lambda x: np.zeros(x.shape[1:], x.dtype), one))
+
+    unpack = lambda rows: jax.vmap(packing()[1])(rows)
 
     def move(key: Key, now: Experience, action: Float[Array, "n d"]) -> tuple[Experience, Array]:
         running, seen = envs.step(key, now.running, action)
@@ -100,11 +105,11 @@ def life(where: str, config: Numbers, env: Environment) -> Life:
         start_key, act_key, env_key = jax.random.split(key, 3)
         act = lambda t: jax.random.uniform(jax.random.fold_in(act_key, t), shape, minval=-1.0)
         wander = lambda t, now: move(jax.random.fold_in(env_key, t), now, act(t))[0]
-        now = Experience(envs.reset(start_key), replay.empty(row, config.buffer))
+        now = Experience(envs.reset(start_key), replay.empty(packing()[0], config.buffer))
         return jax.lax.fori_loop(0, config.warmup, wander, now)
 
     def recall(key: Key, now: Experience) -> Transition:
-        return jax.vmap(unravel)(replay.sample(key, now.memory, config.batch))
+        return unpack(replay.sample(key, now.memory, config.batch))
 
     observe = lambda now: envs.observe(now.running)
-    return Life(shape[1], begin, observe, move, recall, lambda now: jax.vmap(unravel)(now.memory.rows), own)
+    return Life(shape[1], begin, observe, move, recall, lambda now: unpack(now.memory.rows), own)
