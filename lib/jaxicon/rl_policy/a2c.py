@@ -140,10 +140,10 @@ def a2c(config: Config, env: Environment, networks: Callable[[tuple[int, ...], i
         params, opt_state = part.descend(state.params, state.opt_state, grads)
         return State(params, opt_state, world), metrics | {"return": world.last_score.mean()}
 
-    def act(key: Key, state: State, obs: Array):
+    def act(key: Key, state: Any, obs: Array):
         return family.mode(network.apply(state.params, obs)[0])
 
-    def evaluate(key: Key, state: State, batch: None) -> dict:
+    def evaluate(key: Key, state: Any, batch: None) -> dict:
         return {"return": mean_return(key, env, lambda key, obs: act(key, state, obs), config.episodes)}
 
     return Agent(init, step, evaluate, act)
