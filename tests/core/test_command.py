@@ -82,7 +82,7 @@ def test_bundle_prints_and_writes(tmp_path):
     [
         ("lst", 2, "command 'lst': not found; did you mean 'list'?"),
         ("show vea", 2, "method 'vea': not found; did you mean 'vae'?"),
-        ("bundle value_iteratoin", 2, "method 'value_iteratoin': not found; did you mean 'value_iteration'?"),
+        ("bundle value_iteratoin", 2, "method 'value_iteratoin': not found; did you mean 'value_iteration'"),
         ("list generativ", 2, "family 'generativ': not found; did you mean 'generative'?"),
         ("show", 2, "the following arguments are required: NAME"),
         ("list --al", 2, "unrecognized arguments: --al"),
