@@ -27,9 +27,9 @@ def fitted(
     obs: Array,
     target: Float[Array, "*b"],
     optimizer: optax.GradientTransformation,
-    opt_state: optax.OptState,
+    opt_state: Any,
     steps: int,
-) -> tuple[Any, optax.OptState]:
+) -> tuple[Any, Any]:
     """(params, opt_state) after `steps` descents of the mean of (1) over all rows; judge(params, obs) -> values.
 
     The targets stay those of before: a fit to (3) is one application of Bellman's equation, and many of them in turn

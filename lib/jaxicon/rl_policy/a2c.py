@@ -114,7 +114,7 @@ def parts(config: Config, env: Environment, networks: Callable[[tuple[int, ...],
         loss = lambda params: objective(config, family, *network.apply(params, fixed.obs), fixed, weight)
         return jax.grad(loss, has_aux=True)(params)
 
-    def descend(params, opt_state: optax.OptState, grads) -> tuple[Any, optax.OptState]:
+    def descend(params, opt_state: Any, grads) -> tuple[Any, Any]:
         updates, opt_state = optimizer.update(grads, opt_state)
         return optax.apply_updates(params, updates), opt_state
 

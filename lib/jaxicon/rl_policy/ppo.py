@@ -90,10 +90,10 @@ def learning(config: Config, rows: int, loss: Callable) -> tuple[Callable, Calla
     fall = optax.linear_schedule(config.learning_rate, 0, config.updates * config.epochs * config.minibatches)
     optimizer = optax.chain(optax.clip_by_global_norm(config.largest_gradient), optax.scale_by_adam(eps=1e-5))
 
-    def start(params) -> optax.OptState:
+    def start(params) -> Any:
         return optimizer.init(ravel_pytree(params)[0])
 
-    def learn(key: Key, params, opt_state: optax.OptState, lesson: Any) -> tuple[Any, optax.OptState, dict]:
+    def learn(key: Key, params, opt_state: Any, lesson: Any) -> tuple[Any, Any, dict]:
         minibatches = permutations(key, config.epochs, rows).reshape(config.epochs * config.minibatches, -1)
         vector, unravel = ravel_pytree(params)  # the rule is a few operations on one vector, not on each array
         rate = fall(optax.tree.get(opt_state, "count"))
