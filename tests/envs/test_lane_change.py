@@ -18,7 +18,6 @@ def road(lane: int, speed: float, *cars: tuple[int, float, float]) -> State:
     return State(jnp.int32(lane), jnp.asarray(speed), jnp.array(lanes), jnp.array(ahead), jnp.array(speeds))
 
 
-@pytest.mark.system("rl.app_driving")
 @pytest.mark.parametrize(
     ("lane", "action", "car", "crash"),
     [
@@ -39,7 +38,6 @@ def test_only_who_comes_too_near_in_the_same_lane_crashes(lane, action, car, cra
     assert (reward == -CRASH) == crash
 
 
-@pytest.mark.system("rl.app_driving")
 def test_the_faster_the_better_within_what_the_car_can_do(key):
     for action, speed, reward in ((KEEP, 25.0, 0.5), (FASTER, 27.5, 0.625), (SLOWER, 22.5, 0.375)):
         after, got, _ = STEP(jax.random.clone(key), road(1, 25.0), jnp.int32(action))
@@ -62,7 +60,6 @@ def test_a_driver_sees_the_next_cars_of_every_lane_ahead_and_behind():
     np.testing.assert_allclose(seen, wanted, atol=1e-6)
 
 
-@pytest.mark.system("rl.app_driving")
 def test_a_careful_driver_never_crashes_and_a_blind_one_does(key):
     """Slow down behind who is near, else keep: safe, and slow. Always faster: a crash nearly always."""
 

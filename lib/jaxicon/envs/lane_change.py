@@ -2,7 +2,6 @@
 
 Notes    RL & DL notebook U2, applications: autonomous driving; 6.S191 lecture 5
 Paper    Leurent 2018, An environment for autonomous driving decision-making, for the kind of task
-Systems  rl.app_driving
 """
 
 from typing import NamedTuple
