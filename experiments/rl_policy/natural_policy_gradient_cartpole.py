@@ -11,7 +11,7 @@ Cost     40 s
 from dataclasses import dataclass
 
 from experiments._control import scaled_cartpole
-from experiments.rl_policy.trpo_cartpole import figures
+from experiments.rl_policy.ppo_cartpole import figures
 from experiments.task import Task
 from jaxicon.rl_policy.natural_policy_gradient import Config, natural_policy_gradient
 

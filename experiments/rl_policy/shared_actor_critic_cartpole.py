@@ -9,7 +9,7 @@ Cost     20 s
 from dataclasses import dataclass
 
 from experiments._control import scaled_cartpole
-from experiments.rl_policy.a2c_cartpole import figures
+from experiments.rl_policy.ppo_cartpole import figures
 from experiments.task import Task
 from jaxicon.rl_policy.a2c import Config
 from jaxicon.rl_policy.shared_actor_critic import shared_actor_critic

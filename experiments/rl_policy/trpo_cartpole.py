@@ -11,9 +11,12 @@ Cost     40 s
 
 from dataclasses import dataclass
 
-from experiments._control import cartpole_film, learning_curve, scaled_cartpole
-from experiments.task import Result, Task
+from experiments._control import scaled_cartpole
+from experiments.rl_policy.ppo_cartpole import figures
+from experiments.task import Task
 from jaxicon.rl_policy.trpo import Config, trpo
+
+__all__ = ["Experiment", "build", "figures"]
 
 
 @dataclass(frozen=True)
@@ -24,14 +27,3 @@ class Experiment:
 
 def build(experiment: Experiment) -> Task:
     return Task(trpo(experiment.method, scaled_cartpole()), experiment.updates, chunk=5)
-
-
-def figures(result: Result) -> dict:
-    moves = result.experiment.method.envs * result.experiment.method.steps
-    title = "CartPole: return of drawn actions while learning"
-    return {
-        "Return of the last episode of every copy while learning": learning_curve(
-            result, moves, title, 475, "solved: 475"
-        ),
-        "One episode of the likeliest actions (first seed), every fourth frame": cartpole_film(result),
-    }
