@@ -41,10 +41,7 @@ def build(experiment: Experiment) -> Task:
     method, least = policy_search(experiment.method, order_execution(market)), utility(market, kept(market))
 
     def measure(key: Key, state: State) -> Metrics:
-        left = course(method, market, state)
-        sold, after, tau = -jnp.diff(left), left[1:], market.days / market.trades
-        cost = market.epsilon * sold + market.eta * sold**2 / tau + market.gamma * after * sold
-        return {"excess": (cost + market.aversion * market.sigma**2 * tau * after**2).sum() / least - 1}
+        return {"excess": utility(market, course(method, market, state)) / least - 1}
 
     return Task(method, experiment.steps, measure=measure, chunk=10)
 

@@ -20,6 +20,7 @@ from jaxicon.envs.data_centre import (
     heat,
     pid,
     power,
+    taken,
 )
 
 
@@ -29,10 +30,12 @@ def test_a_step_takes_as_much_heat_as_it_warms_less(x64):
     state = State(jnp.array([20.0, 25.0, 23.0]), jnp.array([1.0, -2.0, 0.5]), jnp.int32(100))
     flow, cold = np.array([0.3, 0.8, 0.5]), 17.0
     after, reward, _ = data_centre().step(jax.random.key(0), state, jnp.asarray([*flow, cold]))
-    taken = FLOW * flow * (np.asarray(state.temperature) - cold)
+    away = FLOW * flow * (np.asarray(state.temperature) - cold)
+    np.testing.assert_allclose(taken(jnp.asarray(flow), jnp.asarray(cold), state.temperature), away, rtol=1e-12)
+    assert not taken(jnp.asarray(flow), jnp.asarray(26.0), state.temperature).any()
     gained = CAPACITY * np.asarray(after.temperature - state.temperature).sum()
-    np.testing.assert_allclose(gained, HOURS * (np.asarray(heat(state)).sum() - taken.sum()), rtol=1e-12)
-    spent = module.FAN * (flow**3).sum() + taken.sum() / (3 + 3 / 4)
+    np.testing.assert_allclose(gained, HOURS * (np.asarray(heat(state)).sum() - away.sum()), rtol=1e-12)
+    spent = module.FAN * (flow**3).sum() + away.sum() / (3 + 3 / 4)
     np.testing.assert_allclose(-reward, HOURS * spent, rtol=1e-12)
     np.testing.assert_allclose(power(jnp.asarray(flow), jnp.asarray(cold), state.temperature), spent, rtol=1e-12)
 

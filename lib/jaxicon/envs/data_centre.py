@@ -39,10 +39,16 @@ def heat(state: State) -> Float[Array, "rows"]:
     return 35 + 10 * jnp.sin(2 * jnp.pi * (hour - 9) / 24) + state.load
 
 
+def taken(
+    flow: Float[Array, "rows"], cold: Float[Array, ""], temperature: Float[Array, "rows"]
+) -> Float[Array, "rows"]:
+    """The kW that the air takes from every row; air that is warmer than a row takes nothing."""
+    return FLOW * flow * jnp.maximum(temperature - cold, 0)
+
+
 def power(flow: Float[Array, "rows"], cold: Float[Array, ""], temperature: Float[Array, "rows"]) -> Float[Array, ""]:
     """(2), in kW."""
-    taken = FLOW * flow * jnp.maximum(temperature - cold, 0)
-    return FAN * (flow**3).sum() + taken.sum() / (3 + (cold - COLDEST) / 4)
+    return FAN * (flow**3).sum() + taken(flow, cold, temperature).sum() / (3 + (cold - COLDEST) / 4)
 
 
 def reset(key: Key) -> State:
@@ -59,8 +65,8 @@ def step(key: Key, state: State, action: Float[Array, "controls"]) -> tuple[Stat
     flow = jnp.where(state.temperature > LIMIT - MARGIN, 1.0, jnp.clip(action[:-1], 0, 1))
     ends = jnp.concatenate([state.temperature[:1], state.temperature, state.temperature[-1:]])
     mixing = EXCHANGE * (ends[:-2] + ends[2:] - 2 * state.temperature)
-    taken = FLOW * flow * jnp.maximum(state.temperature - cold, 0)
-    after = state.temperature + HOURS / CAPACITY * (heat(state) - taken + mixing)  # (1), Euler
+    gained = heat(state) - taken(flow, cold, state.temperature) + mixing
+    after = state.temperature + HOURS / CAPACITY * gained  # (1), Euler
     load = 0.95 * state.load + 1.0 * jax.random.normal(key, (ROWS,), after.dtype)
     spent = HOURS * power(flow, cold, state.temperature)
     reward = -spent - 0.5 * jnp.maximum(after - LIMIT, 0).sum()

@@ -52,11 +52,11 @@ def kept(market: Market) -> Float[np.ndarray, "k"]:
     return market.shares * course
 
 
-def utility(market: Market, course: Float[np.ndarray, "k"]) -> float:
+def utility(market: Market, course: Float[np.ndarray | Array, "k"]) -> Float[np.ndarray | Array, ""] | float:
     """E cost + aversion Var cost, in millions of dollars, of keeping `course` shares."""
-    tau, sold, after = market.days / market.trades, -np.diff(course), course[1:]
+    tau, sold, after = market.days / market.trades, course[:-1] - course[1:], course[1:]
     cost = market.epsilon * sold + market.eta * sold**2 / tau + market.gamma * after * sold
-    return float((cost + market.aversion * market.sigma**2 * tau * after**2).sum())
+    return (cost + market.aversion * market.sigma**2 * tau * after**2).sum()
 
 
 def order_execution(market: Market = Market()) -> Environment:
