@@ -60,7 +60,7 @@ def test_without_staleness_it_is_a2c(x64, key):
 def test_workers_report_one_after_the_other_what_they_learned_by_their_old_copies(x64, key):
     """Two rounds of three workers as objects in a loop; each takes the parameters as they are after its own report."""
     env = probes()["time_limit"].environment()
-    method, step_keys = a3c(SMALL, env), jax.random.split(jax.random.key(1), 2)
+    method, step_keys = a3c(SMALL, env), jax.random.split(jax.random.key(3), 2)
     state, step = fresh(key, method), jax.jit(method.step)
     part = parts(replace(SMALL, updates=3 * SMALL.updates), env, two_networks)
     learn = jax.jit(lambda params, seen: part.gradient(params, part.lesson(params, seen))[0])
@@ -83,7 +83,7 @@ def test_workers_report_one_after_the_other_what_they_learned_by_their_old_copie
         jax.tree.map(near, (state.params, state.opt_state), whole)
         for i, worker in enumerate(workers):
             jax.tree.map(near, (row(state.copies, i), row(state.worlds, i)), (worker["copy"], worker["world"]))
-    assert sorted(orders[0]) == [0, 1, 2]
+    assert any(np.argsort(order).tolist() != order for order in orders)  # else order and rank are the same
     kernels = state.copies["actor"]["params"]["Dense_0"]["kernel"]
     assert all(not np.array_equal(kernels[i], kernels[j]) for i, j in ((0, 1), (0, 2), (1, 2)))
 

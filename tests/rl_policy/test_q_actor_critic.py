@@ -46,12 +46,13 @@ def test_with_a_frozen_actor_the_critic_converges_to_its_action_values(x64, key)
 @pytest.mark.system("rl.q_actor_critic")
 def test_a_step_is_sarsa_and_the_score_times_q(x64, key):
     """One copy, affine networks, plain gradient descent: what is played next is what the target was made of, unless an
-    episode was over in between."""
+    episode was over in between. The two states are seen as -1 and 1, and the actor prefers other actions there."""
     env = probes()["time_limit"].environment()
     method = q_actor_critic(Config((), 0.2, 0.3, envs=1, discount=0.9), env, optax.sgd)
     state, step = fresh(key, method), jax.jit(method.step)
-    ends = set()
-    for t in range(12):
+    prefers = {"params": {"Dense_0": {"kernel": jnp.array([[1.2, -1.2]]), "bias": jnp.zeros(2)}}}
+    state, ends = state._replace(actor=prefers), set()
+    for t in range(40):
         (w, b), (u, c) = affine(state.critic), affine(state.actor)
         q = lambda x, w=w, b=b: x @ w + b
         step_key = jax.random.key(t)
