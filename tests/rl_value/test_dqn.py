@@ -127,6 +127,26 @@ def test_on_deterministic_ice_at_a_long_horizon_the_values_are_those_of_value_it
     np.testing.assert_allclose(learned[~mdp.terminal], q[~mdp.terminal], atol=0.01)
 
 
+@pytest.mark.system("rl.q_replay")
+def test_every_repeat_draws_anew(x64, key):
+    """A memory of one transition that weighs it by chance, and a rate that changes nothing: the loss is that of one
+    update times the mean of the weights."""
+    config = Config((), 1e-300, 10**9, 0.9, 1, 1, 1, 1, target_every=10**9, epsilon_end=1.0)
+
+    def weighing(key, ring, n):
+        return uniform.sample(jax.random.key(0), ring, n)._replace(weight=jnp.full(n, jax.random.uniform(key)))
+
+    def loss(repeats, memory):
+        method = dqn(replace(config, repeats=repeats), probes()["both"].environment(), memory=memory)
+        state = fresh(jax.random.clone(key), method)
+        return method.step(jax.random.key(1), state, None)[1]["td_loss"]
+
+    replay_key = jax.random.split(jax.random.key(1))[1]
+    weights = [jax.random.uniform(jax.random.fold_in(replay_key, i)) for i in range(3)]
+    mean = loss(3, uniform._replace(sample=weighing)) / loss(1, uniform)
+    np.testing.assert_allclose(mean, np.mean(weights), rtol=1e-9)
+
+
 @pytest.mark.system("rl.dqn")
 def test_nothing_is_learned_before_the_memory_holds_enough(key):
     method = dqn(replace(SMALL, replay_start=12), probes()["both"].environment())  # four transitions a step
