@@ -1,5 +1,6 @@
 """Every test runs under the strictest JAX: no silent broadcasting, no key used twice, shapes and types checked."""
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -7,8 +8,11 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "lib")]
 os.environ.setdefault("MPLBACKEND", "agg")
-# Programs run once here: compile them quickly.
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false")
+# Programs run once here: compile them quickly, each in one thread because two workers share the machine.
+os.environ.setdefault(
+    "XLA_FLAGS",
+    "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1",
+)
 
 import jax
 import pytest
@@ -39,12 +43,26 @@ class Checker:
 HOOK = install_import_hook("jaxicon", "tests.conftest.Checker.beartype")
 
 
+def group(item):
+    """Of tests that share compiled programs: those of a file, those of a method in the contract."""
+    parameters = getattr(item, "callspec", None)
+    entry = parameters and parameters.params.get("case")
+    return getattr(entry, "name", str(item.path))
+
+
 def pytest_collection_modifyitems(items):
-    """Tests that share compiled programs go to one worker: those of a file, those of a method in the contract."""
+    """A group of tests goes to one worker."""
     for item in items:
-        parameters = getattr(item, "callspec", None)
-        entry = parameters and parameters.params.get("case")
-        item.add_marker(pytest.mark.xdist_group(getattr(entry, "name", str(item.path))))
+        item.add_marker(pytest.mark.xdist_group(group(item)))
+
+
+def pytest_runtest_teardown(item, nextitem):
+    """Forget compiled programs before there are too many: each maps memory, and XLA crashes where Linux allows no more
+    maps (vm.max_map_count, 65,530 by default)."""
+    maps = Path("/proc/self/maps")
+    if nextitem and group(nextitem) != group(item) and maps.exists() and maps.read_bytes().count(b"\n") > 20_000:
+        jax.clear_caches()
+        gc.collect()
 
 
 @pytest.fixture
