@@ -6,7 +6,19 @@ import numpy as np
 import pytest
 
 from jaxicon.envs.environment import episode
-from jaxicon.envs.lane_change import CRASH, FASTER, KEEP, LEFT, RIGHT, SLOWER, State, lane_change, others
+from jaxicon.envs.lane_change import (
+    CRASH,
+    FASTER,
+    KEEP,
+    LEFT,
+    RIGHT,
+    SLOWER,
+    State,
+    lane_change,
+    others,
+    safe,
+    shielded,
+)
 
 STEP = jax.jit(lane_change().step)
 
@@ -76,3 +88,40 @@ def test_a_careful_driver_never_crashes_and_a_blind_one_does(key):
     assert (np.diff(ahead) > 5).all()
     assert set(lanes.tolist()) <= {0, 1, 2}
     assert ((speeds >= 18) & (speeds <= 24)).all()
+
+
+def brakes_in_time(lane: int, speed: float, *cars: tuple[int, float, float]) -> bool:
+    """Whether to keep for one step and brake for ten more is no crash, step by step; nobody comes again in between."""
+    state, crashed = road(lane, speed, *cars), False
+    for action in (KEEP, *[SLOWER] * 10):
+        state, _, terminal = STEP(jax.random.key(0), state, jnp.int32(action))
+        crashed |= bool(terminal)
+    return not crashed
+
+
+def test_safe_is_what_braking_can_still_save():
+    rng = np.random.default_rng(0)
+    cars = [(1, float(ahead), float(v)) for ahead, v in rng.uniform([5, 15], [35, 25], (60, 2))]
+    speeds = rng.uniform(15, 35, 60)
+    wanted = [brakes_in_time(1, float(speed), car) for speed, car in zip(speeds, cars, strict=True)]
+    got = [bool(safe(road(1, float(speed), car), jnp.int32(KEEP))) for speed, car in zip(speeds, cars, strict=True)]
+    assert got == wanted
+    assert 0.2 < np.mean(wanted) < 0.8
+
+
+def test_nobody_changes_into_a_lane_that_is_not_free():
+    at = lambda ahead: bool(safe(road(1, 20.0, (2, ahead, 20.0)), jnp.int32(RIGHT)))
+    assert [at(ahead) for ahead in (-10.5, -9.5, 0.0, 4.5, 5.5)] == [True, False, False, False, True]
+
+
+@pytest.mark.system("rl.app_driving")
+def test_under_the_shield_nobody_crashes_whatever_he_does(key):
+    anything = lambda key, obs: jax.random.randint(key, (), 0, 5)
+    always_faster = lambda key, obs: jnp.int32(FASTER)
+    for policy in (anything, always_faster):
+        play = lambda env: jax.jit(jax.vmap(lambda key: episode(key, env, policy)))(jax.random.split(key, 500))
+        with jax.debug_key_reuse(False):
+            bare, shield = play(lane_change()), play(shielded(lane_change()))
+        assert (bare.reward == -CRASH).any(1).mean() > 0.5
+        assert not (shield.reward == -CRASH).any()
+        assert shield.alive.all()

@@ -1,7 +1,12 @@
 """A motorway with three lanes: get past slower cars without touching one.
 
+The penalty of a crash makes crashes rare, not impossible. A shield lets only those actions through after which braking
+still avoids one, so that nobody crashes under it, whatever has been learned.
+
 Notes    RL & DL notebook U2, applications: autonomous driving; 6.S191 lecture 5
-Paper    Leurent 2018, An environment for autonomous driving decision-making, for the kind of task
+Systems  rl.app_driving
+Paper    Leurent 2018, An environment for autonomous driving decision-making, for the kind of task;
+         Alshiekh et al. 2018, Safe reinforcement learning via shielding, section 5, for the shield
 """
 
 from typing import NamedTuple
@@ -14,10 +19,7 @@ from jaxicon.core.method import Key
 from jaxicon.envs.environment import Discrete, Environment
 
 LANES, CARS, SECONDS, STEPS = 3, 5, 0.5, 80
-NEAR, FAR = (
-    5.0,
-    100.0,
-)  # metres: closer than NEAR in one lane is a crash; cars farther behind than NEAR come again ahead
+NEAR, FAR = 5.0, 100.0  # metres: closer than NEAR in one lane is a crash; farther than FAR is not seen
 SLOW, FAST, STEP = 15.0, 35.0, 2.5  # m/s, and what one action changes
 CRASH = 50.0  # a crash costs as much as 50 steps at full speed bring
 LEFT, KEEP, RIGHT, FASTER, SLOWER = range(5)
@@ -44,14 +46,20 @@ def reset(key: Key) -> State:
     return State(jnp.int32(1), jnp.full((), 25.0, ahead.dtype), lanes, ahead, speeds)
 
 
+def driven(state: State, action: Int[Array, ""]) -> tuple[Int[Array, ""], Float[Array, ""]]:
+    """Lane and speed after an action. Who would leave the road stays in the lane."""
+    lane = jnp.clip(state.lane + (action == RIGHT) - (action == LEFT), 0, LANES - 1)
+    change = (action == FASTER).astype(state.speed.dtype) - (action == SLOWER)
+    return lane, jnp.clip(state.speed + STEP * change, SLOW, FAST)
+
+
 def step(key: Key, state: State, action: Int[Array, ""]) -> tuple[State, Float[Array, ""], Bool[Array, ""]]:
     """Half a second: change the lane or the speed, then all move on. A crash costs CRASH and is the end.
 
-    The reward of a step is the speed above SLOW as a share of what is possible. Who would leave the road stays in the
-    lane. A car that is passed comes again at the far end, in a lane and with a speed of its own.
+    The reward of a step is the speed above SLOW as a share of what is possible. A car that is passed comes again at
+    the far end, in a lane and with a speed of its own.
     """
-    lane = jnp.clip(state.lane + (action == RIGHT) - (action == LEFT), 0, LANES - 1)
-    speed = jnp.clip(state.speed + STEP * ((action == FASTER).astype(float) - (action == SLOWER)), SLOW, FAST)
+    lane, speed = driven(state, action)
     before = state.ahead
     ahead = before + SECONDS * (state.speeds - speed)
     here = state.lanes == lane
@@ -91,3 +99,27 @@ def observe(state: State) -> Float[Array, "d"]:
 def lane_change() -> Environment:
     """40 seconds; the actions are left, keep, right, faster, slower."""
     return Environment(reset, step, observe, Discrete(5), STEPS)
+
+
+def safe(state: State, action: Int[Array, ""]) -> Bool[Array, ""]:
+    """Whether to brake from the next step on avoids a crash: the lane we then are in is free beside and behind us, and
+    the gap to the next car is wide enough.
+
+    Braking from s to the other's v closes the gap by SECONDS * (s - v) a step, where s falls by STEP.
+    """
+    lane, speed = driven(state, action)
+    here = state.lanes == lane
+    beside = here & (state.ahead < NEAR) & (state.ahead > -2 * NEAR)
+    steps = jnp.arange(1 + int((FAST - SLOW) / STEP), dtype=speed.dtype)
+    braking = jnp.maximum(speed - STEP * steps, SLOW)
+    closed = SECONDS * jnp.maximum(braking[:, None] - state.speeds[None], 0).sum(0)
+    return ~(beside | (here & (state.ahead > 0) & (state.ahead - closed < NEAR))).any()
+
+
+def shielded(env: Environment) -> Environment:
+    """The motorway where SLOWER takes the place of an action that is not safe."""
+
+    def step(key: Key, state: State, action: Int[Array, ""]) -> tuple[State, Float[Array, ""], Bool[Array, ""]]:
+        return env.step(key, state, jnp.where(safe(state, action), action, SLOWER))
+
+    return env._replace(step=step)
