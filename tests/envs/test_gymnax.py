@@ -5,8 +5,11 @@ import numpy as np
 import pytest
 
 from jaxicon.core.errors import ConfigError
-from jaxicon.envs.environment import Box, Discrete
+from jaxicon.core.run import train
+from jaxicon.core.stream import nothing
+from jaxicon.envs.environment import Box, Discrete, mean_return
 from jaxicon.envs.gymnax import from_gymnax, names
+from jaxicon.rl_policy.ppo import Config, ppo
 
 
 @pytest.mark.parametrize("name", names())
@@ -57,3 +60,16 @@ def test_the_reacher_turns_its_joints_by_torques_and_is_paid_by_the_distance_of_
 def test_an_unknown_name_is_answered_with_the_nearest():
     with pytest.raises(ConfigError, match="did you mean 'CartPole-v1'"):
         from_gymnax("Cartpole-v0")
+
+
+@pytest.mark.slow
+@pytest.mark.system("rl.lab3_rl")
+def test_pong_is_played_from_its_pixels_and_better_than_by_chance(key):
+    pixels = from_gymnax("Pong-misc")
+    env = pixels._replace(observe=lambda state: pixels.observe(state).ravel())
+    anything = lambda key, obs: jax.random.randint(key, (), 0, env.actions.count)
+    chance = jax.jit(lambda key: mean_return(key, env, anything, 100))(jax.random.clone(key))
+    method = ppo(Config(updates=30, envs=16, steps=64, learning_rate=2e-3, reward_scale=0.1, episodes=1), env)
+    state, _ = train(jax.random.split(key, 1), method, nothing, 30)
+    assert state.world.last_score.mean() > 2 * chance
+    assert 60 < chance < 110

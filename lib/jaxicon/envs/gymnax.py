@@ -3,8 +3,8 @@
 Its Reacher is an arm that learns to move by torques on its joints, seen as their angles and speeds. Its Swimmer is a
 point that is pushed about, without joints.
 
-Notes    DL4CV lecture 21, robot locomotion
-Systems  rl.locomotion
+Notes    DL4CV lecture 21, robot locomotion; MIT 6.S191 Lab 3, Pong
+Systems  rl.locomotion rl.lab3_rl
 """
 
 import jax
