@@ -14,6 +14,7 @@ def pump(spins, random, wild: bool):
     return int(spins[1] > 0) * 2 if wild else int(random.integers(3))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("wild", [False, True])
 def test_moves_as_gymnasium_does(x64, seed, wild):

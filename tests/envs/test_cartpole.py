@@ -14,6 +14,7 @@ def balance(obs, wild: bool):
     return int(obs @ np.array([-1.0, -1.0, 3.0, 1.0] if wild else [0.1, 0.3, 3.0, 1.0]) > 0)
 
 
+@pytest.mark.slow
 @pytest.mark.system("rl.cartpole")
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("wild", [False, True])

@@ -118,6 +118,7 @@ def untrained(agent):
     return lambda key, obs: agent.act(key, state, obs)
 
 
+@pytest.mark.slow
 @pytest.mark.system("other.agent_env_interfaces")
 @pytest.mark.parametrize("agent", AGENTS)
 @pytest.mark.parametrize("world", MDPS)

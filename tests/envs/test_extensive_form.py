@@ -112,6 +112,7 @@ def test_value_equals_the_recursion_over_the_rules(rules, x64):
         np.testing.assert_allclose(jax.jit(value)(game, policies), expected, rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.slow
 @pytest.mark.system("game.best_response_exploitability")
 @pytest.mark.parametrize("rules", [kuhn, lopsided], ids=lambda rules: rules.__name__)
 def test_best_response_is_the_best_of_all_pure_strategies(rules, x64):
@@ -132,6 +133,7 @@ def test_best_response_is_the_best_of_all_pure_strategies(rules, x64):
         np.testing.assert_allclose(nash_conv(game, policies), sum(best), rtol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.system("game.best_response_exploitability")
 def test_exploitability_of_uniform_play(x64):
     game = GAMES[kuhn]

@@ -50,6 +50,7 @@ def case():
     return jnp.asarray(GOLDEN["x"]), jnp.asarray(GOLDEN["target"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MARKED)
 def test_relevance_is_zennits(name, x64):
     x, target = case()
@@ -95,6 +96,7 @@ def by_hand(inputs, affine, relevance, strengths) -> tuple[dict[str, np.ndarray]
     return found, absorbed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MARKED)
 def test_with_biases_the_residual_is_what_biases_and_epsilon_absorbed(name, x64):
     x, target = case()

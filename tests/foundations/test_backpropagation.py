@@ -71,6 +71,7 @@ def chain(x64):
     return layers, params, x, y, loss
 
 
+@pytest.mark.slow
 @pytest.mark.system("found.backprop_generic")
 def test_a_chain_is_differentiated_as_by_jax_and_by_differences(chain):
     layers, params, x, y, loss = chain
@@ -172,6 +173,7 @@ def overwriting(nodes, params, kept, deltas, which):
     return {name: gradients[name] for name in params}
 
 
+@pytest.mark.slow
 @pytest.mark.system("found.reverse_mode_accumulate")
 def test_shared_weights_and_values_read_twice_get_sums(recurrent):
     nodes, params, kept, deltas, (by_params, by_xs, by_h0) = recurrent
@@ -181,6 +183,7 @@ def test_shared_weights_and_values_read_twice_get_sums(recurrent):
     close(jnp.stack([found[f"x{t}"] for t in range(1, LENGTH + 1)]), by_xs)
 
 
+@pytest.mark.slow
 @pytest.mark.system("found.reverse_mode_accumulate")
 @pytest.mark.parametrize("which", ["gradients", "deltas"])
 def test_overwriting_instead_is_wrong(recurrent, which):
@@ -228,6 +231,7 @@ def test_thirteen_derivatives_are_those_of_torch(x64):
     assert ((GOLDEN["db"][:, :4] == 0).sum(0) >= 5).all(), "and dead in others"
 
 
+@pytest.mark.slow
 @pytest.mark.system("found.net_2221")
 def test_thirteen_derivatives_are_those_of_jax_and_of_differences(x64):
     def loss(params, x, y):

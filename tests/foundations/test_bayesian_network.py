@@ -146,6 +146,7 @@ def test_outputs_and_likelihood_written_out(key, x64):
     np.testing.assert_allclose(found, norm.logpdf(batch[1], outputs, 0.3)[:, 0], atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.system("found.bayesian_nn")
 def test_laplace_and_hamiltonian_monte_carlo_find_the_exact_posterior(exact, key):
     """Laplace's is exact here; of HMC the mean and the covariance of many chains, to Monte-Carlo error."""

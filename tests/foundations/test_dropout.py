@@ -94,6 +94,7 @@ def test_a_thinned_network_is_the_network_without_the_units_that_left(key, x64):
     np.testing.assert_allclose(method.predict(state, x[None])[0], by_hand(state.params, x, *whole), atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.system("reg.dropout")
 def test_a_step_descends_the_loss_of_thinned_networks_and_evaluation_draws_nothing(key, x64):
     """The loss of one step is its expectation over masks, to Monte-Carlo error, when the masks are many examples."""
@@ -142,6 +143,7 @@ def test_all_masks_are_there_once():
     assert probability(masks(4), 0.3).sum() == pytest.approx(1, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_with_all_units_kept_it_learns_exclusive_or(key):
     x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
     method = dropout(Config(hidden=(16,), keep=1.0, input_keep=1.0, learning_rate=1e-2), classes=2)

@@ -102,6 +102,7 @@ def test_another_metric_may_decide(key):
     assert (state.epoch, state.restored) == (5, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.system("reg.early_stopping")
 def test_restored_parameters_are_those_of_the_least_validation_loss(x64, key):
     """Independent: the net's own steps in a Python loop over epochs, with the same keys, and the loss by NumPy."""
@@ -136,6 +137,7 @@ def test_restored_parameters_are_those_of_the_least_validation_loss(x64, key):
     assert method.evaluate(jax.random.key(3), state, batch)["loss"] == pytest.approx(min(losses[:stop]), rel=1e-10)
 
 
+@pytest.mark.slow
 def test_runs_stop_each_at_a_time_of_its_own(key):
     """Two seeds in one program: the vmapped step is that of each."""
     method, stream = example()

@@ -44,6 +44,7 @@ def test_the_vote_is_the_mode_with_ties_to_the_lowest_class(classes):
     np.testing.assert_array_equal(vote(jnp.asarray(logits)), expected)
 
 
+@pytest.mark.slow
 @pytest.mark.system("ens.same_data")
 def test_the_prediction_is_the_mean_probability_of_the_members(key, x64):
     method, stream = example()
@@ -56,6 +57,7 @@ def test_the_prediction_is_the_mean_probability_of_the_members(key, x64):
     assert found["accuracy"] == pytest.approx((p.argmax(1) == DATA[1]).mean(), abs=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.system("ens.bootstrap")
 @pytest.mark.parametrize("scale", [0.1, 1, 30])
 def test_the_ensemble_is_never_worse_than_its_mean_member(scale, x64):
@@ -87,6 +89,7 @@ def test_the_variance_of_predictions_falls_as_one_over_the_number_of_members(key
         assert variance[1] / variance[m] == pytest.approx(m, rel=0.2)
 
 
+@pytest.mark.slow
 @pytest.mark.system("ens.same_data")
 def test_a_member_is_a_run_of_its_own(key):
     """One step of three members equals three steps of one, each on its own share; no two begin alike."""
@@ -127,6 +130,7 @@ def test_a_member_of_a_bagging_sees_one_resample_all_along(key):
     assert abs(correlation).max() < 0.13, "two members have one resample"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [shuffled, bootstrapped])
 def test_a_batch_is_a_function_of_key_and_t(make, key):
     stream = make(DATA, 5, 3)

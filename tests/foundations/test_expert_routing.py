@@ -62,6 +62,7 @@ def test_only_the_expert_that_was_picked_learns():
     np.testing.assert_array_equal((slope != 0).any(-1), picked)
 
 
+@pytest.mark.slow
 @pytest.mark.system("found.choose_cnn")
 def test_prediction_is_the_likeliest_experts(key, x64):
     method, stream = example()

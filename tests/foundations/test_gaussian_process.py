@@ -64,6 +64,7 @@ def test_the_posterior_on_fifty_points_is_scikit_learns(kernel, x64):
     np.testing.assert_allclose(found[1], joint - HYPER.noise**2 * np.eye(20), atol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.system("found.gaussian_process")
 @pytest.mark.parametrize("kernel", [*THEIRS])
 def test_the_evidence_and_its_gradient_are_scikit_learns(kernel, x64):
@@ -98,6 +99,7 @@ def test_it_is_a_joint_gaussian_conditioned_on_what_was_seen(x64):
     assert evidence == pytest.approx(multivariate_normal.logpdf(y, np.zeros(3), seen), abs=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.system("found.gaussian_process")
 def test_training_finds_the_optimum_of_scikit_learn(key, x64):
     """Two columns, of which the second is the first one tripled: its signal and noise are three times as large."""
@@ -127,6 +129,7 @@ def test_training_finds_the_optimum_of_scikit_learn(key, x64):
     assert metrics["coverage"] == pytest.approx(covered, abs=0.02)
 
 
+@pytest.mark.slow
 def test_inputs_that_coincide_have_finite_gradients(key, x64):
     x = np.array([[0.0, 1.0], [0.0, 1.0], [1.0, 1.0]])
     for kernel in KERNELS:

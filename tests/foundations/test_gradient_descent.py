@@ -95,6 +95,7 @@ def test_the_mean_over_single_examples_is_the_full_gradient(x64):
     np.testing.assert_allclose(each.mean(0), by_hand(theta, x, y), atol=1e-13)
 
 
+@pytest.mark.slow
 @pytest.mark.system("opt.sgd", "opt.minibatch")
 @pytest.mark.parametrize("batch_size", [1, 4, 12])
 def test_the_forms_differ_in_their_stream_alone(x64, key, batch_size):

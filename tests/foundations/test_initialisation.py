@@ -146,6 +146,7 @@ def test_the_jacobian_is_the_product_of_the_layers(x64):
     np.testing.assert_allclose(jacobian(hidden, jnp.asarray(x)), slope, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_networks_side_by_side_are_those_by_themselves(key, x64):
     """One step of the second one is gradient descent on its own loss."""
     method, stream = example()

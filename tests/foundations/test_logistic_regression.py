@@ -50,6 +50,7 @@ def centred(params):
     return params.weights, params.bias - (params.bias.mean() if len(params.bias) > 1 else 0)
 
 
+@pytest.mark.slow
 @pytest.mark.system("opt.logreg_convex")
 @pytest.mark.parametrize("classes", [2, 3])
 def test_every_start_ends_in_the_minimum_of_scikit_learn(x64, classes):
@@ -83,6 +84,7 @@ def by_hand(params, x, y, penalty):
     return float(total / len(x) + penalty * (params.weights**2).sum() / 2)
 
 
+@pytest.mark.slow
 @pytest.mark.system("opt.logreg_convex")
 @pytest.mark.parametrize("classes", [2, 3])
 def test_the_hessian_is_that_of_jax_and_has_no_negative_eigenvalue(x64, classes):

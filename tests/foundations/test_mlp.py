@@ -105,6 +105,7 @@ def test_four_hidden_layers_learn_the_digits(key):
     assert np.isfinite(history["loss"]).all()
 
 
+@pytest.mark.slow
 @pytest.mark.system("found.fcn_multiclass", "found.fit_workflow")
 def test_define_fit_evaluate_predict(key):
     """The notebook's listing: 128-64-10, batches of 32, ten epochs, a tenth of the digits to validate on."""

@@ -59,6 +59,7 @@ def test_heads_on_one_trunk_are_averaged(key, x64):
     assert found["nll"] < each.mean()
 
 
+@pytest.mark.slow
 @pytest.mark.system("ens.multihead")
 @pytest.mark.parametrize("heads", [1, 4, 9])
 def test_more_heads_cost_no_more_trunk(heads, key):
@@ -69,6 +70,7 @@ def test_more_heads_cost_no_more_trunk(heads, key):
     assert count(params["heads"]) == heads * ((64 + 1) * 16 + (16 + 1) * 10)
 
 
+@pytest.mark.slow
 @pytest.mark.system("ens.multihead")
 def test_heads_differ_and_do_not_see_each_other(key, x64):
     """Head 0 learns the same whatever head 1 says; the trunk does not, for its gradient is the heads' mean."""

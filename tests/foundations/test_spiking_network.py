@@ -59,6 +59,7 @@ def test_surrogate_derivatives_are_snntorchs(surrogate, slope, x64):
     np.testing.assert_array_equal(spike(x, slope, surrogate), np.asarray(x) > 0)
 
 
+@pytest.mark.slow
 @pytest.mark.system("found.snn")
 @pytest.mark.parametrize("reset", ["subtract", "zero"])
 def test_the_gradient_through_time_of_two_layers_is_snntorchs(key, reset, x64):

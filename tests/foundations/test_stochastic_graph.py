@@ -131,6 +131,7 @@ def test_a_chain_of_two_nodes_and_one_beside_it(x64):
     np.testing.assert_allclose(mean, exact, atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lost", [{"a": ()}, {"z2": (), "b": ("z2",)}, {"b": ("z1",)}])
 def test_a_cost_that_is_lost_makes_another_gradient(lost, x64):
     """The checker's own control."""

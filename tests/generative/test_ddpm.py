@@ -174,6 +174,7 @@ def test_the_bound_of_the_exact_noise_closes_with_the_number_of_steps(x64):
     assert gaps[2] < 0.05, gaps
 
 
+@pytest.mark.slow
 def test_predicts_with_the_moving_average(x64, key):
     method, stream = example()
     one, _ = train(jax.random.clone(key), method, stream, 1)
@@ -198,6 +199,7 @@ def two_points(key):
     return jnp.where(jax.random.bernoulli(key, 0.3, (64, 1)), jnp.array([[1.0, 0.5]]), jnp.array([[-1.0, -0.5]]))
 
 
+@pytest.mark.slow
 @pytest.mark.system("gen.ddpm")
 def test_learns_two_points_and_their_probabilities(key):
     run_key, test_key, sample_key = jax.random.split(key, 3)

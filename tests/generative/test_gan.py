@@ -45,6 +45,7 @@ def test_the_game_at_the_optimal_discriminator_is_twice_jensen_shannon_less_log_
     assert all(game(d) < game(best) for d in [*others, *nudged])
 
 
+@pytest.mark.slow
 @pytest.mark.system("gen.gan_optimal_d")
 def test_a_trained_discriminator_finds_the_ratio_of_densities(key):
     init_key, data_key = jax.random.split(key)
@@ -80,6 +81,7 @@ def test_the_value_of_the_game(x64, key):
     assert value(logit(x[0] + 1), logit(x[1] - 1)) == pytest.approx(integral, abs=0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.system("gen.gan_minimax")
 def test_a_gaussian_is_matched(key):
     run_key, sample_key = jax.random.split(key)
@@ -92,6 +94,7 @@ def test_a_gaussian_is_matched(key):
     assert metrics["value"][-200:].mean() == pytest.approx(-np.log(4), abs=0.05)
 
 
+@pytest.mark.slow
 def test_one_step_is_the_critics_turns_and_then_the_generators(x64, key):
     """Adam's first step is the learning rate against the gradient's sign; the generator faces the improved critic."""
     init_key, step_key = jax.random.split(key)

@@ -40,6 +40,7 @@ def by_hand(params, x):
     return total - (x**2).sum() / 2 - len(x) / 2 * np.log(2 * np.pi)
 
 
+@pytest.mark.slow
 @pytest.mark.system("gen.realnvp")
 @pytest.mark.parametrize("d", [5, 6])
 def test_log_determinant_and_inverse_are_exact(x64, key, d):
@@ -67,6 +68,7 @@ def test_log_prob_is_that_of_a_loop_over_layers(x64, key, d):
     np.testing.assert_allclose(ours, [by_hand(state.params, row) for row in np.asarray(x)], rtol=1e-10)
 
 
+@pytest.mark.slow
 @pytest.mark.system("gen.realnvp")
 def test_the_density_integrates_to_one_and_is_that_of_the_samples(x64, key):
     state_key, sample_key = jax.random.split(key)

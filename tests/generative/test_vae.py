@@ -76,6 +76,7 @@ def test_the_bound_is_tight_at_the_posterior(x64):
     np.testing.assert_allclose(LinearGaussian.elbo(LinearGaussian.mean, log_std), LinearGaussian.evidence, atol=1e-8)
 
 
+@pytest.mark.slow
 def test_importance_weights_find_the_evidence(x64, key):
     exact = jnp.array(LinearGaussian.mean), -jnp.log(jnp.diag(jnp.array(LinearGaussian.precision))) / 2
     noise = jax.random.normal(key, (4000, 8, 2))
@@ -124,6 +125,7 @@ def test_a_grey_pixel_is_the_mean_over_binary_images(x64, key):
     np.testing.assert_allclose(bernoulli(params, jnp.array(x))(z), mean, rtol=1e-10)
 
 
+@pytest.mark.slow
 @pytest.mark.system("gen.vae")
 def test_learns_digits(key):
     from sklearn.neighbors import KNeighborsClassifier

@@ -46,6 +46,7 @@ def test_the_loss_of_a_linear_critic(x64):
     np.testing.assert_allclose(metrics["gap"], gap, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_slopes_are_those_of_finite_differences_and_can_be_differentiated(x64, key):
     init_key, x_key = jax.random.split(key)
     x = jax.random.normal(x_key, (5, 3))
@@ -103,6 +104,7 @@ def test_the_slope_can_be_held_at_the_data_instead(key):
     assert fit_critic(key, "data", weight=50.0)["slope"] == pytest.approx(1 + 3 / 100, abs=0.03)
 
 
+@pytest.mark.slow
 def test_the_site_decides_where_the_penalty_acts(key):
     """On one state and one batch, slopes at the data are the site's `data`; between, another number."""
     init_key, key = jax.random.split(key)

@@ -94,6 +94,7 @@ def test_nodes_may_come_in_any_order(x64):
         np.testing.assert_allclose(logits(params, shuffled), scores[order], rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.system("graph.gcn")
 def test_padding_changes_nothing(x64):
     adjacency, x, y, labelled, params = problem(3)
@@ -105,6 +106,7 @@ def test_padding_changes_nothing(x64):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-14), ours, theirs)
 
 
+@pytest.mark.slow
 def test_sparse_features_are_dense_ones_whose_zeros_cost_nothing(x64):
     adjacency, x, y, labelled, params = problem(4)
     x = np.where(np.random.default_rng(4).uniform(size=x.shape) < 0.3, x, 0)
@@ -175,6 +177,7 @@ def test_only_training_drops(key):
     assert a == b
 
 
+@pytest.mark.slow
 @pytest.mark.system("graph.gcn", "graph.readout_node")
 def test_four_labels_divide_the_karate_club(key):
     keys = jax.random.split(key, 5)

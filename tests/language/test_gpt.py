@@ -92,6 +92,7 @@ def test_no_logit_depends_on_a_later_token(x64, key):
     assert (jnp.tril(influence) > 1e-6).sum() == 21
 
 
+@pytest.mark.slow
 @pytest.mark.system("lang.transformer_text_gen")
 def test_the_memory_of_keys_and_values_gives_the_logits_of_a_full_pass(x64, key):
     params, tokens = parameters(key), jnp.array([3, 1, 4, 1, 0, 2])
@@ -101,6 +102,7 @@ def test_the_memory_of_keys_and_values_gives_the_logits_of_a_full_pass(x64, key)
         np.testing.assert_allclose(logits, expected, atol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.system("lang.transformer_text_gen")
 @pytest.mark.parametrize("temperature", [0.5, 2.0])
 def test_sampling_equals_recomputation_and_follows_the_model(x64, key, temperature):
@@ -136,6 +138,7 @@ def test_texts_longer_than_the_context_are_refused(key):
         gpt(TINY, 5).init(jax.random.clone(key), jnp.zeros((1, 8), int))
 
 
+@pytest.mark.slow
 def test_evaluation_measures_the_later_half_without_dropout(x64, key):
     params, text = parameters(key), np.array([3, 1, 4, 1, 0, 2, 2, 4, 0, 1])
     method = gpt(TINY, 5)
@@ -150,6 +153,7 @@ def test_evaluation_measures_the_later_half_without_dropout(x64, key):
     np.testing.assert_allclose(measured, total / 6, rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_only_training_drops(x64, key):
     text = jnp.array([[3, 1, 4, 1, 0, 2, 2]])
     nats = float(surprise(parameters(key), text[0]).mean())
@@ -178,6 +182,7 @@ def test_weights_decay_and_biases_do_not(x64, key):
         np.testing.assert_allclose(update, -0.05 * before if shrinks else 0 * before, rtol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.system("lang.gpt")
 def test_learns_to_copy(key):
     """Three random tokens, then the same again: the second half can be known, and only by looking back."""

@@ -36,6 +36,7 @@ def test_the_gradient_by_hand_is_that_of_the_written_loss(x64):
             np.testing.assert_allclose(a, b, atol=1e-13)
 
 
+@pytest.mark.slow
 @pytest.mark.system("lang.word2vec_negative_sampling")
 def test_a_step_is_descent_on_the_sum_of_the_losses(x64, key):
     """Also where words occur several times among the pairs, which is where a scatter may lose some."""
@@ -121,6 +122,7 @@ def test_frequent_words_are_left_out_as_often_as_the_paper_says(key):
     assert abs(share - 0.25) < 0.02
 
 
+@pytest.mark.slow
 def test_noise_is_drawn_from_the_counts_to_the_power_of_three_quarters(key):
     """With vectors of length one that tell the words apart, a step moves u_w as often as w was drawn."""
     counts = np.array([100, 30, 10, 1])

@@ -59,6 +59,7 @@ def test_every_layer_is_what_xla_and_flax_make_of_it(case):
     np.testing.assert_array_equal(jax.jit(NET.apply)(params, x), outputs["dense"])
 
 
+@pytest.mark.slow
 def test_without_biases_every_layer_explains_the_whole_output(case):
     """Affine maps, ReLUs and poolings without biases are homogeneous: f = sum of h df/dh at every layer h (Euler)."""
     params, x = case

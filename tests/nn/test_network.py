@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from jaxicon.nn.mlp import forward, mlp, tanh_mlp
 from jaxicon.nn.network import default_float, from_linen, from_nnx
@@ -47,6 +48,7 @@ def test_parameters_have_the_default_float(request, key):
     assert dtypes(double) == {jnp.dtype("float64")} == {default_float()}
 
 
+@pytest.mark.slow
 def test_a_tanh_mlp_starts_orthogonal_and_with_zero_biases(key):
     net = tanh_mlp(16, 8, 2, scale=0.01)
     layers = net.init(key, jnp.zeros(3))["params"]

@@ -24,6 +24,7 @@ def test_no_network_of_another_depth():
         of_depth(20)
 
 
+@pytest.mark.slow
 @pytest.mark.system("vision.residual_block")
 @pytest.mark.parametrize("bottleneck", [False, True])
 def test_a_block_that_adds_nothing_is_the_identity_and_so_is_its_jacobian(key, x64, bottleneck):

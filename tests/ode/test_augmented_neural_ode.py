@@ -15,6 +15,7 @@ def example():
     return augmented_neural_ode(Config(hidden=(4,), tolerance=1e-2, max_steps=32)), epochs((x, -x), 4)
 
 
+@pytest.mark.slow
 @pytest.mark.system("ode.augmented_node")
 def test_minus_x_is_solved_by_trajectories_that_pass_each_other(key):
     x = np.linspace(-1, 1, 9, dtype=np.float32)[:, None]

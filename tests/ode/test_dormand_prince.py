@@ -60,6 +60,7 @@ def test_the_solution_is_of_order_five_and_its_error_that_of_order_four(x64):
     np.testing.assert_allclose(ratios, [6, 5], atol=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.system("ode.rk45_adaptive")
 def test_steps_dense_output_and_gradient_are_those_of_diffrax(x64):
     def pulled(solver):

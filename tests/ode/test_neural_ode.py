@@ -91,6 +91,7 @@ def test_the_flow_solves_the_equation_in_both_directions(x64):
     np.testing.assert_allclose(flow(integrate, Small.params(), end, 1.0, 0.0)[0], Small.x, atol=1e-8)
 
 
+@pytest.mark.slow
 @pytest.mark.system("ode.discretise_then_optimise")
 def test_gradient_through_steps_is_that_of_the_steps_written_out(x64):
     def written_out(params, steps=3):
@@ -109,6 +110,7 @@ def test_gradient_through_steps_is_that_of_the_steps_written_out(x64):
     np.testing.assert_allclose(by_hand, Small.central_differences(integrate), atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.system("ode.optimise_then_discretise")
 def test_gradient_backwards_in_time_solves_the_adjoint_equation(x64):
     end = Small.solve(Small.field, (0, 1), Small.x)
@@ -134,6 +136,7 @@ def test_gradient_backwards_in_time_solves_the_adjoint_equation(x64):
     np.testing.assert_allclose(ours, Small.central_differences(fine(backwards_in_time)), atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.system("ode.optimise_then_discretise", "ode.adjoint_memory")
 def test_the_two_gradients_meet_as_the_steps_shrink(x64):
     def gradient(adjoint):
@@ -189,6 +192,7 @@ def test_no_monotone_map_fits_minus_x_better_than_zero():
         np.testing.assert_allclose(((fitted + x) ** 2).mean(), bound, rtol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.system("ode.node_limit_minus_x")
 def test_minus_x_stays_at_the_bound(key):
     x = np.linspace(-1, 1, 9, dtype=np.float32)[:, None]

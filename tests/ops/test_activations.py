@@ -62,6 +62,7 @@ def test_swish_has_one_minimum(x):
     np.testing.assert_array_equal(sign, np.where(X[:1001] < -place, -1, 1))
 
 
+@pytest.mark.slow
 @pytest.mark.system("act.softmax")
 def test_softmax_is_scipys_whatever_the_shift(x64):
     logits = np.random.default_rng(0).normal(size=(5, 7)) * 3

@@ -27,6 +27,7 @@ def by_hand(q, k, v, mask):
     return out
 
 
+@pytest.mark.slow
 @pytest.mark.system("seq.attn_layer_scaled", "seq.attn_layer_multiquery")
 def test_equals_a_loop_over_queries_and_keys(x64, key):
     mask_key, key = jax.random.split(key)
@@ -50,6 +51,7 @@ def test_the_scale_keeps_the_scores_variance_at_one(x64, key, d):
     assert float(scores.var()) == pytest.approx(1, abs=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.system("seq.masked_attention")
 @pytest.mark.parametrize("attend", [partial(attention, mask=causal_mask(6)), causal], ids=["masked", "causal"])
 def test_under_the_causal_mask_nothing_comes_from_later(x64, key, attend):
@@ -60,6 +62,7 @@ def test_under_the_causal_mask_nothing_comes_from_later(x64, key, attend):
     np.testing.assert_allclose(attend(x, x, x)[0], x[0], rtol=1e-15)
 
 
+@pytest.mark.slow
 @pytest.mark.system("seq.masked_attention")
 @pytest.mark.parametrize("t", [1, 4, 7])
 def test_causal_attention_in_halves_equals_the_loop(x64, key, t):
@@ -111,6 +114,7 @@ def ours(kind: str) -> dict:
     return jax.tree.map(jnp.asarray, params | {"out": out})
 
 
+@pytest.mark.slow
 @pytest.mark.system("seq.multihead_attention", "seq.self_attention", "seq.cross_attention")
 def test_heads_are_those_of_torch(x64):
     def results(params, x, memory):

@@ -31,6 +31,7 @@ def test_is_a_classification_of_the_partner_among_all_others(x64, temperature):
     np.testing.assert_allclose(ours, by_classification(A, B, temperature), rtol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.system("repr.simclr")
 @pytest.mark.parametrize("temperature", [0.1, 0.5])
 def test_gradient_is_that_of_the_classification(x64, temperature):

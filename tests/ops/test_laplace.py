@@ -26,6 +26,7 @@ def regression(x64):
     return (x, y), mean, np.linalg.inv(precision), log_joint
 
 
+@pytest.mark.slow
 def test_exact_in_linear_gaussian_regression(regression):
     (x, y), mean, covariance, log_joint = regression
     precision = curvature(log_joint, jnp.array(mean))

@@ -62,6 +62,7 @@ def test_trajectories_are_all_there_are(x64):
 # Who earned what
 
 
+@pytest.mark.slow
 @pytest.mark.system("rl.causality")
 @pytest.mark.parametrize("rule", [pg.full_return, discounted_returns])
 def test_all_rewards_and_those_to_come_have_the_exact_gradient_for_mean(rule, x64):

@@ -40,6 +40,7 @@ def test_priorities_are_those_of_a_plain_loop_also_when_the_ring_was_overwritten
     assert state.written == 4 * rounds
 
 
+@pytest.mark.slow
 @SYSTEM
 @pytest.mark.parametrize("rounds", [2, 3, 9])
 def test_rows_are_drawn_in_proportion_and_weigh_the_inverse_over_the_largest(x64, rounds):

@@ -25,6 +25,7 @@ def example():
     return behavioral_cloning(Config((8,)), Discrete(2)), resident((obs, (obs[:, 0] > 0).astype("int32")), 16)
 
 
+@pytest.mark.slow
 @pytest.mark.system("imit.behavioral_cloning")
 def test_the_expert_of_frozen_lake_is_cloned_on_its_states(key):
     """Learned from 30 episodes, asked about 30 others, in which slips lead to the same states in other numbers."""

@@ -77,6 +77,7 @@ def test_a_planned_trajectory_costs_as_little_as_riccatis(key, x64):
     assert ((ratio > 1 - 1e-12) & (ratio < 1.01)).all()
 
 
+@pytest.mark.slow
 @pytest.mark.system("plan.mpc")
 def test_replanning_reaches_the_cost_of_the_infinite_horizon(key, x64):
     config = Config(6, 20, 100, 20, 0.2)
@@ -109,6 +110,7 @@ def test_the_first_action_is_done_and_the_others_are_where_the_next_search_start
     np.testing.assert_allclose((measured["return"], measured["worst"]), (scores.mean(), scores.min()))
 
 
+@pytest.mark.slow
 def test_nothing_is_earned_after_the_end(key):
     """A walk that pays one a step and is over at 3."""
     walk = Environment(lambda key: jnp.zeros(()), lambda key, x, u: (x + u[0], 1.0, x + u[0] >= 3), None, BOX, 9)

@@ -122,6 +122,7 @@ def solved(name: str):
     return np.asarray(two_networks((16,), probe.values.shape[1]).apply(state.params, obs)[1]), chosen
 
 
+@pytest.mark.slow
 @pytest.mark.system("rl.a2c")
 @pytest.mark.parametrize("name", ["both", "time_limit"])
 def test_probes_are_solved_and_valued(name):
@@ -141,6 +142,7 @@ def test_a_wrong_end_is_seen_on_the_time_limit_probe(monkeypatch):
     assert value[1] < probes()["time_limit"].values[1].max() - 0.2
 
 
+@pytest.mark.slow
 @pytest.mark.system("rl.a2c")
 def test_trace_0_is_the_notes_advantage_and_its_policy_step_leaves_the_critic_alone(x64):
     """A = r + discount V(s') - V(s), row by row; what is held fixed has no gradient, in either direction."""

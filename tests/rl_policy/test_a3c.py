@@ -37,6 +37,7 @@ def exactly(a, b):
     jax.tree.map(np.testing.assert_array_equal, a, b)
 
 
+@pytest.mark.slow
 @pytest.mark.system("rl.a3c")
 def test_without_staleness_it_is_a2c(x64, key):
     """A single worker has no one to be late for: three updates of both, by the same keys."""
@@ -56,6 +57,7 @@ def test_without_staleness_it_is_a2c(x64, key):
         exactly(row(state.copies, 0), state.params)
 
 
+@pytest.mark.slow
 @pytest.mark.system("rl.a3c")
 def test_workers_report_one_after_the_other_what_they_learned_by_their_old_copies(x64, key):
     """Two rounds of three workers as objects in a loop; each takes the parameters as they are after its own report."""

@@ -102,6 +102,7 @@ def test_a_step_is_fit_then_judge_then_ascend_as_in_numpy(x64, key):
     np.testing.assert_allclose(metrics["value_loss"], ((v(seen.obs) - target) ** 2).mean() / 2, rtol=1e-10)
 
 
+@pytest.mark.slow
 @pytest.mark.system("rl.batch_actor_critic")
 @pytest.mark.parametrize("name", ["both", "time_limit"])
 def test_probes_are_solved_and_valued(name, key):

@@ -56,6 +56,7 @@ def vector(golden, prefix: str):
     return ravel_pytree({"params": {f"Dense_{i}": layer(i) for i in range(3)}})[0]
 
 
+@pytest.mark.slow
 @pytest.mark.system("rl.ddpg")
 def test_one_update_is_that_of_torch(x64, monkeypatch):
     """Targets, the critic's gradient, dQ/da dmu/dtheta at the critic that has just learned, Adam, and the averages.
@@ -119,6 +120,7 @@ def products() -> Network:
     return Network(lambda key, obs, action: jnp.zeros(6), apply)
 
 
+@pytest.mark.slow
 @pytest.mark.system("rl.ddpg")
 def test_on_a_linear_quadratic_task_gain_and_values_are_those_of_the_riccati_equation(key):
     """A discount is a factor sqrt(discount) of A and B. The actor's gain is its slope at the origin."""
@@ -152,6 +154,7 @@ def learned() -> np.ndarray:
     return np.stack([q(action)[0] for action in (-0.8, 0.0, 0.8)], 1)
 
 
+@pytest.mark.slow
 @pytest.mark.system("rl.ddpg")
 def test_a_time_limit_does_not_cut_the_bootstrap_and_an_end_does(monkeypatch):
     """1 / (1 - discount) and 1; to never cut it makes both equal."""
@@ -162,6 +165,7 @@ def test_a_time_limit_does_not_cut_the_bootstrap_and_an_end_does(monkeypatch):
     assert (learned()[1] > 1.5).all()
 
 
+@pytest.mark.slow
 @pytest.mark.system("rl.ddpg")
 def test_noise_goes_on_within_an_episode_and_starts_anew_in_the_next(key):
     """An actor of zero weights, so that what is played is the noise; it keeps its value, 0.5 at first, or walks."""

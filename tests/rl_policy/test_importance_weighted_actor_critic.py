@@ -52,6 +52,7 @@ def test_in_a_bandit_the_expected_gradient_is_exact_whoever_plays(x64):
             assert jnp.abs(-jax.nn.softmax(other) @ plain(logits, jnp.arange(3)) - wanted).max() > 0.1
 
 
+@pytest.mark.slow
 @pytest.mark.system("rl.is_actor_critic")
 def test_where_the_policy_itself_plays_it_is_a2c(x64, key):
     env = probes()["time_limit"].environment()
@@ -73,6 +74,7 @@ def learned(key, name: str):
     return two_networks(SMALL.hidden, 2).apply(state.params, obs)[1], method.act(jax.random.key(1), state, obs)
 
 
+@pytest.mark.slow
 @pytest.mark.system("rl.is_actor_critic")
 def test_from_chance_alone_the_value_of_the_best_policy_is_learned(key, monkeypatch):
     """In the second state 2, where chance itself is worth 4 / 3; an episode that is cut off bootstraps, and one that is

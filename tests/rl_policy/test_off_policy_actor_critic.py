@@ -60,6 +60,7 @@ def test_an_update_is_the_algorithms_on_one_transition(x64, key):
     jax.tree.map(np.testing.assert_array_equal, after.target, other)
 
 
+@pytest.mark.slow
 @pytest.mark.system("rl.offpolicy_actor_critic")
 @pytest.mark.parametrize("name", ["both", "time_limit"])
 def test_from_chance_alone_the_best_policy_and_its_values_are_learned(name, key):

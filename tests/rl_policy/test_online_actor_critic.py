@@ -20,6 +20,7 @@ def example():
     return online_actor_critic(Config((8,), discount=DISCOUNT, episodes=8), probes()["both"].environment()), nothing
 
 
+@pytest.mark.slow
 @pytest.mark.system("rl.online_actor_critic")
 @pytest.mark.parametrize("critic_rate", [0.0, 0.2])
 def test_a_step_is_the_formula(x64, critic_rate, key):

@@ -50,6 +50,7 @@ def values(params, obs) -> np.ndarray:
     return np.asarray(nn.mlp(*SMALL.hidden, 1, activation=jnp.tanh).apply(params["critic"], obs)[..., 0])
 
 
+@pytest.mark.slow
 @pytest.mark.system("rl.ppo")
 @pytest.mark.parametrize("name", probes())
 def test_probes_are_solved_and_valued(name, key):
@@ -82,6 +83,7 @@ def test_the_gradient_is_zero_exactly_where_the_clip_holds(x64, advantage):
     np.testing.assert_array_equal(gradient, np.where(held, 0, advantage))
 
 
+@pytest.mark.slow
 @pytest.mark.system("rl.ppo")
 @pytest.mark.parametrize("env", [probes()["both"].environment(), bandit()], ids=["discrete", "box"])
 def test_before_the_first_change_every_ratio_is_exactly_one(env, key):
@@ -93,6 +95,7 @@ def test_before_the_first_change_every_ratio_is_exactly_one(env, key):
     assert (history["kl"] > 0).all()
 
 
+@pytest.mark.slow
 @pytest.mark.system("rl.ppo")
 @pytest.mark.parametrize("kind", ACTIONS)
 def test_loss_and_gradients_are_those_of_torch(kind, x64):

@@ -43,6 +43,7 @@ def test_with_a_frozen_actor_the_critic_converges_to_its_action_values(x64, key)
     jax.tree.map(np.testing.assert_array_equal, state.actor, frozen)
 
 
+@pytest.mark.slow
 @pytest.mark.system("rl.q_actor_critic")
 def test_a_step_is_sarsa_and_the_score_times_q(x64, key):
     """One copy, affine networks, plain gradient descent: what is played next is what the target was made of, unless an
@@ -80,6 +81,7 @@ def test_a_step_is_sarsa_and_the_score_times_q(x64, key):
     assert ends == {(False, False), (True, False), (False, True)}
 
 
+@pytest.mark.slow
 @pytest.mark.system("rl.q_actor_critic")
 @pytest.mark.parametrize("name", ["both", "time_limit"])
 def test_probes_have_their_values(name, key):

@@ -48,6 +48,7 @@ def chain(length: int = 3, horizon: int = 100) -> Environment:
     return Environment(reset, step, observe, Discrete(2), horizon)
 
 
+@pytest.mark.slow
 @pytest.mark.system("imit.history_policy")
 def test_what_was_seen_is_remembered_and_without_a_memory_nothing_can_be_known(key):
     """Segments of ten moves, episodes of four: memories are carried over, and emptied within a segment."""
@@ -59,6 +60,7 @@ def test_what_was_seen_is_remembered_and_without_a_memory_nothing_can_be_known(k
     assert abs(evaluate(jax.random.key(1), plain, state, nothing, 1)["return"]) < 4 / 512**0.5
 
 
+@pytest.mark.slow
 @pytest.mark.system("imit.history_policy")
 @pytest.mark.parametrize("horizon", [100, 2])
 def test_the_memory_that_is_learned_from_is_the_one_that_played(x64, horizon, key):
@@ -86,6 +88,7 @@ def test_the_policy_hears_all_of_the_past_and_nothing_of_the_future(x64, key):
     np.testing.assert_array_equal(heard > 0, np.tri(5, dtype=bool))
 
 
+@pytest.mark.slow
 @pytest.mark.system("imit.history_policy")
 def test_the_gradient_is_that_of_a_plain_loop_over_time(x64, key):
     """Through all moves of a segment, from the memory that another one left, empty after every end: Adam's first moment
@@ -129,6 +132,7 @@ def test_the_gradient_is_that_of_a_plain_loop_over_time(x64, key):
     np.testing.assert_allclose(after.opt_state[1].mu, 0.1 * gradient, rtol=1e-8, atol=1e-13)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["both", "time_limit"])
 def test_probes_are_solved_and_valued(name, key):
     """On the time limit, an episode that is cut off bootstraps with its memory, and one that is over does not."""

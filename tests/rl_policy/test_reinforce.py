@@ -59,6 +59,7 @@ def gradient(played, logits, sees=None, credit=discounted_returns):
     return jax.grad(mean)(jnp.asarray(logits))
 
 
+@pytest.mark.slow
 @pytest.mark.system("rl.reinforce")
 @pytest.mark.parametrize("credit", [full_return, discounted_returns])
 def test_the_mean_over_all_trajectories_is_the_exact_gradient(credit, x64):
@@ -139,6 +140,7 @@ def value(state, obs) -> np.ndarray:
     return np.asarray(TINY.future(state.params["baseline"], jnp.asarray(obs, float)))
 
 
+@pytest.mark.slow
 @pytest.mark.system("rl.reinforce")
 @pytest.mark.parametrize("name", SLOWER(("both", "time_limit"), probes()))
 def test_probes_are_solved_and_valued(name, key):

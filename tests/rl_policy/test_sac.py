@@ -125,6 +125,7 @@ def soft_values(gain: float, alpha: float, discount: float) -> np.ndarray:
     return np.linalg.solve([[1, -discount], [-discount, 1]], [paid, 1 + entropy])
 
 
+@pytest.mark.slow
 @pytest.mark.system("rl.sac")
 def test_learned_values_hold_the_entropy_of_what_follows_but_not_of_the_action_itself(key):
     """At a fixed temperature; a squashed Gaussian comes within 0.02 nats of the best density there is."""
@@ -140,6 +141,7 @@ def test_learned_values_hold_the_entropy_of_what_follows_but_not_of_the_action_i
     np.testing.assert_allclose(history["alpha"], alpha, rtol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.system("rl.sac")
 @pytest.mark.parametrize("first_alpha", [0.003, 1.0])
 def test_the_temperature_finds_the_entropy_that_is_wanted_from_above_and_below(first_alpha, key):
@@ -149,6 +151,7 @@ def test_the_temperature_finds_the_entropy_that_is_wanted_from_above_and_below(f
     assert 0.003 < history["alpha"][-1] < 1.0
 
 
+@pytest.mark.slow
 @pytest.mark.system("rl.sac")
 def test_a_time_limit_does_not_cut_the_bootstrap_and_an_end_does(key):
     """The probe of the time limit with a number for an action, at a temperature that is next to none."""

@@ -31,6 +31,7 @@ def test_it_has_fewer_parameters_by_one_trunk(key):
     assert size(a2c(Config(), cartpole()), key) == 2 * trunk + heads
 
 
+@pytest.mark.slow
 @pytest.mark.system("rl.ac_shared")
 @pytest.mark.parametrize("networks", [shared_trunk, two_networks])
 def test_the_trunk_receives_both_gradients_and_each_head_its_own(x64, networks, key):

@@ -29,6 +29,7 @@ def example():
     return trpo(SMALL, probes()["both"].environment()), nothing
 
 
+@pytest.mark.slow
 @pytest.mark.system("rl.trpo")
 def test_a_step_is_the_longest_of_the_tries_that_hold(x64):
     """The natural step of a dense solution, shortened as NumPy finds it. From decided policies, and with a divergence

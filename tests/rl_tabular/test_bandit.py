@@ -94,6 +94,7 @@ def test_the_regret_of_ucb_grows_with_the_logarithm_of_time():
     np.testing.assert_allclose(late_growth, 0.1 * gaps.sum() / 3, rtol=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.system("rl.bandit")
 def test_a_constant_step_size_follows_arms_that_drift(key):
     """Exercise 2.5 of Sutton & Barto: the sample average remembers what is no longer true."""

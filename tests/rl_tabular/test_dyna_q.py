@@ -96,6 +96,7 @@ def test_what_is_imagined_has_the_frequencies_of_what_was_seen(key):
     assert not seen.truncated.any()
 
 
+@pytest.mark.slow
 @pytest.mark.system("rl.dyna_q")
 def test_the_more_is_imagined_the_fewer_moves_solve_the_grid(key):
     """Moves an episode over the first 300, in the mean of four runs; the shortest way has seven."""

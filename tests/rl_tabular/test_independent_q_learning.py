@@ -86,6 +86,7 @@ def test_where_only_a_mixed_equilibrium_is_they_end_in_the_smooth_one(name):
     assert (gap < 0.4).all()
 
 
+@pytest.mark.slow
 @SYSTEM
 @pytest.mark.parametrize(
     "env", [environment(frozen_lake(), 8), cartpole()._replace(horizon=20, starts=None)], ids=["ice", "pole"]

@@ -55,6 +55,7 @@ def test_models_are_the_sums_over_the_length_of_an_option(x64):
         np.testing.assert_allclose(arrival[:, o], ended, rtol=1e-9, atol=1e-14)
 
 
+@pytest.mark.slow
 @pytest.mark.system("rl.real_hierarchical")
 def test_the_values_of_the_semi_markov_process_are_a_linear_solve(x64):
     """With one option there is nothing to choose: v = r + p v. With the actions beside it they are those of the MDP."""

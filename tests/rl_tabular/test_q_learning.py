@@ -17,6 +17,7 @@ def example():
     return q_learning(Config(), frozen_lake()), nothing
 
 
+@pytest.mark.slow
 @pytest.mark.system("rl.q_learning")
 def test_learns_what_a_plain_loop_learns(x64, key):
     """The rule in NumPy, on the moves that the method makes; no episode is cut off, so one that is over is terminal."""
@@ -61,6 +62,7 @@ def test_the_slippery_lake_is_crossed_within_two_percent_of_the_optimum_in_five_
     assert (value <= 0.5420259320 + 1e-5).all(), value
 
 
+@pytest.mark.slow
 @pytest.mark.system("rl.q_frozenlake")
 def test_the_listing_never_leaves_the_start_until_ties_are_broken_at_random(key):
     """On ice that is not slippery; the shortest way takes six steps, the last of which is rewarded: 0.99^5."""
@@ -79,6 +81,7 @@ def test_the_listing_never_leaves_the_start_until_ties_are_broken_at_random(key)
     np.testing.assert_allclose(evaluate(keys, method, state, nothing, 1)["value"], 0.99**5, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_rule_is_told_the_values_the_visits_and_the_time(key):
     """Whoever plays by the clock plays 0, 1, 2, 3, 0, ...; by the visits of the state it is in, the least tried action;
     by the values, the best."""
@@ -125,6 +128,7 @@ def test_optimism_stops_at_what_is_over(x64, key):
     np.testing.assert_array_equal(no_bonus(jnp.arange(3)), np.zeros(3))
 
 
+@pytest.mark.slow
 def test_act_is_greedy_and_breaks_ties_at_random(key):
     method = q_learning(Config(), frozen_lake())
     state = fresh(jax.random.clone(key), method)

@@ -66,6 +66,7 @@ def test_probes_have_the_values_of_the_policy_that_plays(x64, name, key):
     np.testing.assert_allclose(state.learned.q, true, atol=0.03)
 
 
+@pytest.mark.slow
 @pytest.mark.system("rl.q_vs_sarsa_plot")
 def test_one_policy_three_answers(x64, key):
     """Epsilon-greedy with epsilon 1/2. TD(0) of the policy at which SARSA arrives: V^pi. SARSA: the Q that is the Q^pi

@@ -51,6 +51,7 @@ def test_in_a_step_the_next_state_is_worth_what_the_target_says_of_the_online_ch
         np.testing.assert_allclose(metrics["td_loss"], error**2, rtol=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["both", "time_limit"])
 def test_probes_have_their_values(name, key):
     probe = probes()[name]

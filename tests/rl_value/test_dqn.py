@@ -41,6 +41,7 @@ def learned(name: str, key, factory=dqn, config=SMALL) -> np.ndarray:
     return nn.mlp(*config.hidden, probe.values.shape[1]).apply(state.params, features)
 
 
+@pytest.mark.slow
 @pytest.mark.system("rl.dqn")
 @pytest.mark.parametrize("name", probes())
 def test_probes_have_their_values(name, key):
@@ -127,6 +128,7 @@ def test_on_deterministic_ice_at_a_long_horizon_the_values_are_those_of_value_it
     np.testing.assert_allclose(learned[~mdp.terminal], q[~mdp.terminal], atol=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.system("rl.q_replay")
 def test_every_repeat_draws_anew(x64, key):
     """A memory of one transition that weighs it by chance, and a rate that changes nothing: the loss is that of one

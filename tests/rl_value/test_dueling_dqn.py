@@ -18,6 +18,7 @@ def example():
     return dueling_dqn(SMALL, probes()["both"].environment()), nothing
 
 
+@pytest.mark.slow
 @pytest.mark.system("rl.dueling")
 @pytest.mark.parametrize("name", ["both", "time_limit"])
 def test_probes_have_their_values_and_the_value_stream_their_means(name, key):

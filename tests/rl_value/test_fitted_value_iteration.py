@@ -77,6 +77,7 @@ def test_two_states_diverge_above_a_discount_of_five_sixths(x64, key, discount):
     np.testing.assert_allclose(state, discount**20, rtol=1e-10)
 
 
+@pytest.mark.slow
 @pytest.mark.system("rl.fitted_value_iteration")
 def test_a_network_finds_the_values_of_a_task_that_is_cut_off_and_acts_on_them(key):
     """Staying is worth its rewards for ever, though episodes are cut off after three steps; leaving pays once."""

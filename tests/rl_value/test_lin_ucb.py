@@ -78,6 +78,7 @@ def curve(name: str, visits: int = 2400) -> np.ndarray:
     return history["regret"].mean(0).cumsum()
 
 
+@pytest.mark.slow
 @SYSTEM
 def test_its_regret_grows_more_slowly_than_time_and_than_that_of_others():
     t = np.arange(1, 2401)

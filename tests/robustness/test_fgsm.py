@@ -40,6 +40,7 @@ def trained():
     return jax.jit(lambda x: method.predict(state, x)), *map(jnp.asarray, data.test)
 
 
+@pytest.mark.slow
 @pytest.mark.system("rob.fgsm")
 @pytest.mark.parametrize("epsilon", [0.0, 0.05, 0.3])
 def test_the_attack_stays_in_the_ball_and_in_the_box(trained, epsilon):

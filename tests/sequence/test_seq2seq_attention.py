@@ -162,6 +162,7 @@ def test_a_beam_as_wide_as_all_strings_finds_the_best_translation(params, method
 SWAPPED = np.array([1, 0, 4, 2, 3, 5])  # the order of words in the other language, in sentences of six
 
 
+@pytest.mark.slow
 @pytest.mark.system("seq.attention_bottleneck")
 def test_learns_a_planted_order_and_looks_at_the_right_word(key):
     train_key, test_key = jax.random.split(key)

@@ -53,6 +53,7 @@ def shared(request, x64, key):
     return method, state._replace(params=variables["params"], extra=variables["batch_stats"]), batch, known
 
 
+@pytest.mark.slow
 @pytest.mark.system("vision.resnet")
 def test_predictions_and_three_steps_are_those_of_torchvision(shared, key):
     """Evaluation with running statistics; SGD with momentum, weight decay and a cosine with those of the batch."""
