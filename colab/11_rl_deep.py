@@ -47,7 +47,7 @@ pole = pole._replace(observe=lambda state: jnp.stack(state) / jnp.array([2.0, 2.
 
 def panels(count: int, height: float = 2.8):
     """So many axes side by side."""
-    return plt.subplots(1, count, figsize=(3.4 * count, height), squeeze=False)[1][0]
+    return plt.subplots(1, count, figsize=(max(5, 3.4 * count), height), squeeze=False)[1][0]
 
 
 def band(axes, x, rows, label: str) -> None:

@@ -96,9 +96,7 @@ def test_the_value_of_what_follows_is_that_of_the_state_before_any_reset(key, ho
     value, next_value = jax.jit(lambda seen: values(judge, seen))(seen)
     counts = ~np.asarray(seen.terminal)
     np.testing.assert_allclose(value, judge(seen.obs), rtol=1e-6)
-    np.testing.assert_allclose(
-        next_value[counts], judge(seen.next_obs)[counts], rtol=1e-6, atol=1e-7
-    )  # sums that cancel
+    np.testing.assert_allclose(next_value[counts], judge(seen.next_obs)[counts], rtol=1e-6, atol=1e-7)
 
 
 def test_advantages_are_the_sums_of_a_plain_loop(x64, key):
