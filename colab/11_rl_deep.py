@@ -336,7 +336,7 @@ print(f"first 20 updates of A2C and of one worker: losses differ by {np.abs(loss
 for name, history in curves.items():
     band(axes, 256 * np.arange(few(300)), history["return"], name)
 axes.set(title="CartPole, actions drawn", xlabel="environment steps", ylabel="return")
-axes.legend(fontsize=9)
+axes.legend(fontsize=9, loc="lower right")
 plt.show()
 
 # %% [markdown]
