@@ -5,22 +5,50 @@ import pytest
 
 from jaxicon.core.errors import ConfigError
 from jaxicon.envs import bandit
+from jaxicon.envs.acrobot import acrobot
+from jaxicon.envs.battery import battery
+from jaxicon.envs.blackjack import blackjack
+from jaxicon.envs.breakout import breakout
+from jaxicon.envs.cart import cart
 from jaxicon.envs.cartpole import cartpole
 from jaxicon.envs.conformance import check_environment, rehearse
+from jaxicon.envs.data_centre import data_centre
 from jaxicon.envs.deep_sea import deep_sea
 from jaxicon.envs.environment import Box, Discrete, Environment, vectorised
 from jaxicon.envs.frozen_lake import frozen_lake
 from jaxicon.envs.gymnax import from_gymnax
+from jaxicon.envs.lane_change import lane_change, shielded
+from jaxicon.envs.mountain_car import mountain_car, mountain_car_continuous
+from jaxicon.envs.order_execution import order_execution
 from jaxicon.envs.pendulum import pendulum
+from jaxicon.envs.pomdp import partial_environment, tiger
 from jaxicon.envs.probe import probes
+from jaxicon.envs.randomised import randomised
+from jaxicon.envs.residual import residual
 from jaxicon.envs.tabular import environment
+from jaxicon.envs.treatment import treatment
 
 pytestmark = pytest.mark.system("rl.custom_env")
 OURS = {
+    "acrobot": acrobot,
+    "breakout": breakout,
+    "cart": cart,
     "cartpole": cartpole,
+    "data_centre": data_centre,
+    "lane_change": lane_change,
+    "lane_change_shielded": lambda: shielded(lane_change()),
+    "mountain_car": mountain_car,
+    "mountain_car_continuous": mountain_car_continuous,
+    "order_execution": order_execution,
     "pendulum": pendulum,
+    "pendulum_residual": lambda: residual(pendulum(), lambda obs: -obs[1:2], 0.5),
+    "cartpole_randomised": lambda: randomised(cartpole, lambda key: jax.random.uniform(key, minval=0.25, maxval=1.0)),
     "lake": lambda: environment(frozen_lake(), 100),
+    "battery": lambda: environment(battery(), 48),
+    "blackjack": lambda: environment(blackjack(), 10),
+    "treatment": lambda: environment(treatment(), 20),
     "sea": lambda: environment(deep_sea(4), 4),
+    "tiger": lambda: partial_environment(tiger(), 20),
     "bandit": lambda: bandit.environment(bandit.gaussian(3), np.arange(3.0)),
     "probe": lambda: probes()["time_limit"].environment(),
     "gymnax_catch": lambda: from_gymnax("Catch-bsuite"),
