@@ -1,7 +1,7 @@
 """Against A2C, and against workers in a plain loop and in real threads."""
 
 import threading
-from dataclasses import fields, replace
+from dataclasses import replace
 from functools import cache
 
 import jax
@@ -14,15 +14,13 @@ from jaxicon.core.run import fresh, train
 from jaxicon.core.stream import nothing
 from jaxicon.envs.environment import episode, vectorised
 from jaxicon.envs.gymnax import from_gymnax
-from jaxicon.envs.probe import probes
+from jaxicon.envs.probe import DISCOUNT, probes
 from jaxicon.nn.actor_critic import two_networks
 from jaxicon.rl_policy import a2c as synchronous
 from jaxicon.rl_policy.a2c import a2c, parts
 from jaxicon.rl_policy.a3c import Config, a3c
-from tests.rl_policy import test_a2c
 
-SMALL = Config(**{f.name: getattr(test_a2c.SMALL, f.name) for f in fields(synchronous.Config)}, workers=3)
-SMALL = replace(SMALL, envs=4, updates=120)
+SMALL = Config((16,), 2e-2, 120, 4, 8, discount=DISCOUNT, trace=0.9, entropy_weight=0.003, episodes=8, workers=3)
 
 
 def example():

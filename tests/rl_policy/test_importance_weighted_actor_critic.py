@@ -1,6 +1,6 @@
 """Against the sum over all actions of a bandit, A2C where nothing differs, and the tables of a probe."""
 
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
@@ -12,16 +12,15 @@ from jaxicon.core.run import fresh, train
 from jaxicon.core.stream import nothing
 from jaxicon.envs.environment import Discrete
 from jaxicon.envs.policy import policy
-from jaxicon.envs.probe import probes
+from jaxicon.envs.probe import DISCOUNT, probes
 from jaxicon.nn.actor_critic import two_networks
 from jaxicon.ops.policy_gradient import importance_weights
-from jaxicon.rl_policy import a2c as base
 from jaxicon.rl_policy import importance_weighted_actor_critic as module
 from jaxicon.rl_policy.a2c import Lesson, a2c, objective
 from jaxicon.rl_policy.importance_weighted_actor_critic import Config, importance_weighted_actor_critic, uniform
 from tests.rl_policy import test_a2c
 
-SMALL = Config(**{f.name: getattr(test_a2c.SMALL, f.name) for f in fields(base.Config)} | {"trace": 0.0})
+SMALL = Config((16,), 2e-2, 200, 8, 8, discount=DISCOUNT, entropy_weight=0.003, episodes=8)
 
 
 def example():

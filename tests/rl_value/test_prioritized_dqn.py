@@ -1,4 +1,4 @@
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
@@ -8,13 +8,27 @@ import pytest
 from jaxicon.core.errors import ConfigError
 from jaxicon.core.run import fresh
 from jaxicon.core.stream import nothing
-from jaxicon.envs.probe import probes
+from jaxicon.envs.probe import DISCOUNT, probes
 from jaxicon.nn.mlp import mlp
 from jaxicon.ops.sum_tree import put, strata, zeros
 from jaxicon.rl_value.prioritized_dqn import Config, prioritized_dqn
-from tests.rl_value.test_dqn import SMALL, learned
+from tests.rl_value.test_dqn import learned
 
-CONFIG = Config(**asdict(SMALL), beta_steps=2000.0)
+CONFIG = Config(
+    (32,),
+    1e-2,
+    600,
+    DISCOUNT,
+    4,
+    400,
+    32,
+    8,
+    target_every=10,
+    epsilon_end=0.3,
+    epsilon_steps=1000.0,
+    episodes=8,
+    beta_steps=2000.0,
+)
 
 
 def example():
