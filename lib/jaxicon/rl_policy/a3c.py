@@ -41,6 +41,15 @@ class State(NamedTuple):
     copies: Any  # parameters by which each worker plays
 
 
+def alone(f: Callable) -> Callable:
+    """vmap over a single row without a batch axis inside, where sums would be rounded otherwise than in A2C."""
+
+    def one(*rows: Any) -> Any:
+        return jax.tree.map(lambda x: x[None], f(*jax.tree.map(lambda x: x[0], rows)))
+
+    return one
+
+
 def a3c(config: Config, env: Environment, networks: Callable[[tuple[int, ...], int], Network] = two_networks) -> Agent:
     """One step: (1) by all workers, then (2) and (3) by one after the other. A single worker is A2C.
 
@@ -57,11 +66,13 @@ def a3c(config: Config, env: Environment, networks: Callable[[tuple[int, ...], i
         worlds = jax.vmap(envs.reset)(jax.random.split(worlds_key, config.workers))
         return State(params, opt_state, worlds, copies)
 
+    each = alone if config.workers == 1 else jax.vmap
+
     def step(key: Key, state: State, batch: None) -> tuple[State, dict]:
         order_key, play_key = jax.random.split(key)
         keys = jax.vmap(jax.random.fold_in, (None, 0))(play_key, jnp.arange(config.workers))
-        worlds, seen = jax.vmap(part.play)(keys, state.copies, state.worlds)
-        grads, metrics = jax.vmap(part.gradient)(state.copies, jax.vmap(part.lesson)(state.copies, seen))  # (1)
+        worlds, seen = each(part.play)(keys, state.copies, state.worlds)
+        grads, metrics = each(part.gradient)(state.copies, each(part.lesson)(state.copies, seen))  # (1)
 
         def report(now, worker):
             now = part.descend(*now, jax.tree.map(lambda x: x[worker], grads))  # (2)
