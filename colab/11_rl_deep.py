@@ -301,9 +301,8 @@ plt.show()
 #
 # A2C plays in many copies and takes one gradient for all. In A3C every worker has a copy of the parameters that is out
 # of date when it reports: the others have changed them meanwhile. With a single worker there is nobody to be late for,
-# and A3C has to be A2C: from the same state and by the same keys, their first updates agree to the rounding of two
-# different programs. Over hundreds of updates such a rounding grows until the runs part, as runs of two seeds do. The
-# 16 workers take 16 small steps for each of A2C's, at a quarter of its rate.
+# and A3C is A2C: from the same state and by the same keys, their updates agree bit for bit. The 16 workers take 16
+# small steps for each of A2C's, at a quarter of its rate.
 
 # %%
 from jaxicon.rl_policy import a2c as synchronous
